@@ -1,0 +1,157 @@
+"""The small closed set of Changes: everything durable is one of these, and `model.Model.apply` is their one meaning.
+
+Each is a frozen value; its class name is its tag in the journal, so a name once released is never reused for another
+meaning, and a new field needs a default. A Change about something that is gone does nothing: requests and observations
+may race with a removal, and every reader must come to the same state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from amp.kit.ids import EntityId, LocationId, TaskId
+
+
+class Change(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The root of all Changes. Values inside are plain JSON data and are never modified."""
+
+
+class EntityAdded(Change, frozen=True):
+    """An entity came into being. Applications have no `parent` and are their own `application`.
+
+    `type` is the Brooklyn name; `blueprint` the text that it came from (applications only); `created_ms` wall clock.
+    """
+
+    id: EntityId
+    type: str
+    name: str
+    application: EntityId
+    parent: EntityId | None = None
+    config: dict[str, Any] = {}
+    tags: list[Any] = []
+    blueprint: str | None = None
+    created_ms: int = 0
+
+
+class EntityRemoved(Change, frozen=True):
+    """An entity and everything below it is no longer managed."""
+
+    id: EntityId
+
+
+class EntityRenamed(Change, frozen=True):
+    """An entity has another display name."""
+
+    id: EntityId
+    name: str
+
+
+class EntityLocated(Change, frozen=True):
+    """An entity is now at exactly these locations."""
+
+    id: EntityId
+    locations: list[LocationId] = []
+
+
+class ConfigSet(Change, frozen=True):
+    """A config key of an entity has a value of its own."""
+
+    entity: EntityId
+    key: str
+    value: Any = None
+
+
+class SensorSet(Change, frozen=True):
+    """A sensor of an entity has a value. `at_ms`: wall clock of the node that saw it."""
+
+    entity: EntityId
+    name: str
+    value: Any = None
+    at_ms: int = 0
+
+
+class SensorCleared(Change, frozen=True):
+    """A sensor of an entity has no value any more."""
+
+    entity: EntityId
+    name: str
+
+
+class TagsSet(Change, frozen=True):
+    """An entity has exactly these tags."""
+
+    entity: EntityId
+    tags: list[Any] = []
+
+
+class LocationAdded(Change, frozen=True):
+    """A place where entities run. `spec`: as in a blueprint (`localhost`); `type`: the Brooklyn name."""
+
+    id: LocationId
+    type: str
+    name: str
+    spec: str
+    parent: LocationId | None = None
+    config: dict[str, Any] = {}
+
+
+class LocationRemoved(Change, frozen=True):
+    """A location is no longer used."""
+
+    id: LocationId
+
+
+class TaskStarted(Change, frozen=True):
+    """A task began: one run of an effector on an entity, or a part of one (`parent`). `node` ran it in `term`."""
+
+    id: TaskId
+    entity: EntityId
+    name: str
+    description: str = ""
+    effector: str | None = None
+    parameters: dict[str, Any] = {}
+    parent: TaskId | None = None
+    submitted_ms: int = 0
+    node: str = ""
+    term: int = 0
+    user: str = ""
+
+
+class TaskEnded(Change, frozen=True):
+    """A task ended. `status`: completed | failed | cancelled | interrupted (its node went away)."""
+
+    id: TaskId
+    status: str
+    ended_ms: int = 0
+    result: Any = None
+    error: str | None = None
+
+
+class AccessSet(Change, frozen=True):
+    """Whether locations may be provisioned (`/v1/access`)."""
+
+    location_provisioning_allowed: bool
+
+
+class PlaneReset(Change, frozen=True):
+    """The state before this is void: the plane begins anew, empty (persistMode=CLEAN)."""
+
+
+AnyChange = (
+    EntityAdded
+    | EntityRemoved
+    | EntityRenamed
+    | EntityLocated
+    | ConfigSet
+    | SensorSet
+    | SensorCleared
+    | TagsSet
+    | LocationAdded
+    | LocationRemoved
+    | TaskStarted
+    | TaskEnded
+    | AccessSet
+    | PlaneReset
+)

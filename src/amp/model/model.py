@@ -1,0 +1,241 @@
+"""The model: all that is managed, and the one meaning of every Change.
+
+`apply` serves live running, recovery, the standby that follows, tests and import. It is total: a Change about
+something that is gone does nothing, so that all readers of one journal come to one state. `as_changes` is its inverse:
+Changes that make an empty model equal to this one, which is what a snapshot holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from amp.kit.ids import EntityId, LocationId, TaskId
+from amp.model import changes as c
+from amp.model.entity import Entity, Location, Task
+
+#: Ended tasks kept for each entity, the oldest forgotten first (Brooklyn: brooklyn.gc.maxTasksPerTag).
+TASKS_KEPT = 50
+
+
+class Model:
+    """Entities, locations and tasks by id, in order of arrival. Values are frozen; only `apply` changes the maps."""
+
+    def __init__(self) -> None:
+        self.entities: dict[EntityId, Entity] = {}
+        self.locations: dict[LocationId, Location] = {}
+        self.tasks: dict[TaskId, Task] = {}
+        self.tasks_of: dict[EntityId, list[TaskId]] = {}
+        self.location_provisioning_allowed = True
+
+    def applications(self) -> Iterator[Entity]:
+        """Answer the roots, in order of arrival."""
+        return (entity for entity in self.entities.values() if entity.parent is None)
+
+    def descendants(self, entity: EntityId) -> Iterator[Entity]:
+        """Answer an entity and all below it, parents before children; nothing when it is gone."""
+        root = self.entities.get(entity)
+        if root is not None:
+            yield root
+            for child in root.children:
+                yield from self.descendants(child)
+
+    def running_tasks(self) -> list[Task]:
+        """Answer the tasks that have not ended."""
+        return [task for task in self.tasks.values() if task.status == "running"]
+
+    def apply(self, change: c.AnyChange) -> None:
+        """Let a Change take effect."""
+        _APPLY[type(change)](self, change)
+
+    def as_changes(self) -> Iterator[c.AnyChange]:
+        """Answer Changes that build this model from an empty one."""
+        if not self.location_provisioning_allowed:
+            yield c.AccessSet(location_provisioning_allowed=False)
+        for location in self.locations.values():
+            yield c.LocationAdded(
+                location.id, location.type, location.name, location.spec, location.parent, dict(location.config)
+            )
+        for root in list(self.applications()):
+            for entity in self.descendants(root.id):
+                yield from _entity_changes(entity)
+        for task in self.tasks.values():
+            yield from _task_changes(task)
+
+    def _replace(self, entity: EntityId, **fields: Any) -> None:
+        known = self.entities.get(entity)
+        if known is not None:
+            self.entities[entity] = replace(known, **fields)
+
+    def _entity_added(self, change: c.EntityAdded) -> None:
+        if change.id in self.entities or (change.parent is not None and change.parent not in self.entities):
+            return
+        self.entities[change.id] = Entity(
+            id=change.id,
+            type=change.type,
+            name=change.name,
+            application=change.application,
+            parent=change.parent,
+            config=change.config,
+            tags=tuple(change.tags),
+            blueprint=change.blueprint,
+            created_ms=change.created_ms,
+        )
+        if change.parent is not None:
+            self._replace(change.parent, children=(*self.entities[change.parent].children, change.id))
+
+    def _entity_removed(self, change: c.EntityRemoved) -> None:
+        gone = list(self.descendants(change.id))
+        if not gone:
+            return
+        if gone[0].parent is not None:
+            siblings = self.entities[gone[0].parent].children
+            self._replace(gone[0].parent, children=tuple(each for each in siblings if each != change.id))
+        for entity in gone:
+            del self.entities[entity.id]
+            for task in self.tasks_of.pop(entity.id, ()):
+                # What still runs (the deletion itself, for one) ends first; it goes with its TaskEnded.
+                if self.tasks[task].status == "running":
+                    self.tasks_of.setdefault(entity.id, []).append(task)
+                else:
+                    del self.tasks[task]
+
+    def _entity_renamed(self, change: c.EntityRenamed) -> None:
+        self._replace(change.id, name=change.name)
+
+    def _entity_located(self, change: c.EntityLocated) -> None:
+        self._replace(change.id, locations=tuple(change.locations))
+
+    def _config_set(self, change: c.ConfigSet) -> None:
+        if change.entity in self.entities:
+            config = {**self.entities[change.entity].config, change.key: change.value}
+            self._replace(change.entity, config=config)
+
+    def _sensor_set(self, change: c.SensorSet) -> None:
+        if change.entity in self.entities:
+            sensors = {**self.entities[change.entity].sensors, change.name: change.value}
+            self._replace(change.entity, sensors=sensors)
+
+    def _sensor_cleared(self, change: c.SensorCleared) -> None:
+        if change.entity in self.entities:
+            sensors = dict(self.entities[change.entity].sensors)
+            sensors.pop(change.name, None)
+            self._replace(change.entity, sensors=sensors)
+
+    def _tags_set(self, change: c.TagsSet) -> None:
+        self._replace(change.entity, tags=tuple(change.tags))
+
+    def _location_added(self, change: c.LocationAdded) -> None:
+        if change.id not in self.locations:
+            self.locations[change.id] = Location(
+                change.id, change.type, change.name, change.spec, change.parent, change.config
+            )
+
+    def _location_removed(self, change: c.LocationRemoved) -> None:
+        self.locations.pop(change.id, None)
+
+    def _task_started(self, change: c.TaskStarted) -> None:
+        if change.id in self.tasks:
+            return
+        entity = self.entities.get(change.entity)
+        self.tasks[change.id] = Task(
+            id=change.id,
+            entity=change.entity,
+            entity_name=entity.name if entity else "",
+            name=change.name,
+            description=change.description,
+            effector=change.effector,
+            parameters=change.parameters,
+            parent=change.parent,
+            submitted_ms=change.submitted_ms,
+            node=change.node,
+            term=change.term,
+            user=change.user,
+        )
+        self.tasks_of.setdefault(change.entity, []).append(change.id)
+        if change.parent in self.tasks:
+            parent = self.tasks[change.parent]
+            self.tasks[change.parent] = replace(parent, children=(*parent.children, change.id))
+
+    def _task_ended(self, change: c.TaskEnded) -> None:
+        task = self.tasks.get(change.id)
+        if task is None or task.status != "running":
+            return
+        self.tasks[change.id] = replace(
+            task, status=change.status, ended_ms=change.ended_ms, result=change.result, error=change.error
+        )
+        kept = self.tasks_of[task.entity]
+        if len(kept) > TASKS_KEPT:
+            oldest = next((each for each in kept if self.tasks[each].status != "running"), None)
+            if oldest is not None:
+                kept.remove(oldest)
+                del self.tasks[oldest]
+
+    def _access_set(self, change: c.AccessSet) -> None:
+        self.location_provisioning_allowed = change.location_provisioning_allowed
+
+    def _plane_reset(self, change: c.PlaneReset) -> None:
+        self.__init__()  # type: ignore[misc]  # an empty model is what __init__ makes
+
+
+def built(changes: Iterable[c.AnyChange]) -> Model:
+    """Make a model from Changes."""
+    model = Model()
+    for change in changes:
+        model.apply(change)
+    return model
+
+
+def _entity_changes(entity: Entity) -> Iterator[c.AnyChange]:
+    yield c.EntityAdded(
+        id=entity.id,
+        type=entity.type,
+        name=entity.name,
+        application=entity.application,
+        parent=entity.parent,
+        config=dict(entity.config),
+        tags=list(entity.tags),
+        blueprint=entity.blueprint,
+        created_ms=entity.created_ms,
+    )
+    if entity.locations:
+        yield c.EntityLocated(entity.id, list(entity.locations))
+    for name, value in entity.sensors.items():
+        yield c.SensorSet(entity.id, name, value)
+
+
+def _task_changes(task: Task) -> Iterator[c.AnyChange]:
+    yield c.TaskStarted(
+        id=task.id,
+        entity=task.entity,
+        name=task.name,
+        description=task.description,
+        effector=task.effector,
+        parameters=dict(task.parameters),
+        parent=task.parent,
+        submitted_ms=task.submitted_ms,
+        node=task.node,
+        term=task.term,
+        user=task.user,
+    )
+    if task.status != "running":
+        yield c.TaskEnded(task.id, task.status, task.ended_ms or 0, task.result, task.error)
+
+
+_APPLY: dict[type[c.Change], Callable[[Model, Any], None]] = {
+    c.EntityAdded: Model._entity_added,
+    c.EntityRemoved: Model._entity_removed,
+    c.EntityRenamed: Model._entity_renamed,
+    c.EntityLocated: Model._entity_located,
+    c.ConfigSet: Model._config_set,
+    c.SensorSet: Model._sensor_set,
+    c.SensorCleared: Model._sensor_cleared,
+    c.TagsSet: Model._tags_set,
+    c.LocationAdded: Model._location_added,
+    c.LocationRemoved: Model._location_removed,
+    c.TaskStarted: Model._task_started,
+    c.TaskEnded: Model._task_ended,
+    c.AccessSet: Model._access_set,
+    c.PlaneReset: Model._plane_reset,
+}

@@ -1,0 +1,70 @@
+"""What a client may ask the leader to do. Every method returns once its Changes are durable.
+
+This is the one door from REST and CLI to the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from amp.kit.ids import EntityId, TaskId
+
+
+class Requests(Protocol):
+    """Raises, everywhere: Fenced when this node does not lead, Unavailable(unknown=True) when the fate of the write
+    is not known. `user` is who asks."""
+
+    async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
+        """Add an application and start it in the background. Answers its id and the id of the start task.
+        Raises: Invalid (with line and column), Conflict when `app_id` is in use."""
+        ...
+
+    async def add_children(
+        self, parent: EntityId, blueprint: str, *, user: str, start: bool | None = None
+    ) -> tuple[list[EntityId], TaskId | None]:
+        """Add the blueprint's services below `parent`; start them unless `start` is False."""
+        ...
+
+    async def delete_application(self, application: EntityId, *, user: str) -> TaskId:
+        """Stop an application and forget it, in the background."""
+        ...
+
+    async def expunge(self, entity: EntityId, *, release: bool, user: str) -> TaskId:
+        """Forget an entity, after a stop where `release` is set, in the background."""
+        ...
+
+    async def invoke(self, entity: EntityId, effector: str, parameters: dict[str, Any], *, user: str) -> TaskId:
+        """Begin an effector. Raises: Missing, Invalid."""
+        ...
+
+    async def wait_task(self, task: TaskId, timeout: float | None) -> bool:
+        """Wait until a task has ended; False after `timeout` seconds (None: no limit)."""
+        ...
+
+    async def cancel_task(self, task: TaskId) -> bool:
+        """Cancel a task; False when it had ended."""
+        ...
+
+    async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
+        """Set sensors from outside."""
+        ...
+
+    async def clear_sensor(self, entity: EntityId, name: str) -> None:
+        """Remove a sensor's value."""
+        ...
+
+    async def set_config(self, entity: EntityId, values: dict[str, Any]) -> None:
+        """Set config values. Raises: Invalid."""
+        ...
+
+    async def rename(self, entity: EntityId, name: str) -> None:
+        """Change an entity's display name."""
+        ...
+
+    async def set_tags(self, entity: EntityId, tags: list[Any]) -> None:
+        """Replace an entity's tags."""
+        ...
+
+    async def set_access(self, location_provisioning_allowed: bool) -> None:
+        """Allow or forbid provisioning."""
+        ...

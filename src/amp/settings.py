@@ -1,0 +1,71 @@
+"""Everything a node can be told, as one frozen tree of values. `cli.config` reads it from files; `app` wires by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amp.ha.modes import HaMode, PersistMode
+from amp.kit.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryStore:
+    """A shared or local directory."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CloudStore:
+    """An object store. `provider`: s3 | gcs | azure. `endpoint` None: the provider's own."""
+
+    provider: str
+    bucket: str
+    prefix: str
+    region: str | None
+    endpoint: str | None
+    identity: str | None
+    credential: Secret | None
+
+
+StoreSettings = DirectoryStore | CloudStore
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who may log in: a plain password, or Brooklyn's salt and lower-case hex SHA-256 of salt + password."""
+
+    name: str
+    password: Secret | None
+    salt: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a node is told. Durations in seconds.
+
+    `store` None: nothing is persisted (persistMode=DISABLED). `properties`: the merged `brooklyn.*` keys, for
+    `/v1/server/config/{key}` and for whoever has options of their own; its values may be secret.
+    `warnings`: what the reading of the files found odd but bearable, to be logged once at start.
+    """
+
+    home: Path
+    ha_mode: HaMode
+    persist_mode: PersistMode
+    store: StoreSettings | None
+    heartbeat_timeout: float
+    poll_period: float
+    persist_period: float
+    host: str
+    port: int
+    uri: str
+    plane_name: str | None
+    users: tuple[User, ...]
+    anyone: bool  # AnyoneSecurityProvider: no authentication
+    ignore_persistence_errors: bool
+    standby_is_hot: bool
+    properties: Mapping[str, str] = field(repr=False, default_factory=dict)
+    warnings: tuple[str, ...] = ()

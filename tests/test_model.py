@@ -1,0 +1,76 @@
+"""The model: each Change has one meaning, and `as_changes` is the inverse of `apply`."""
+
+from amp.model import changes as c
+from amp.model.model import TASKS_KEPT, Model, built
+
+APP = c.EntityAdded(id="app", type="t.App", name="shop", application="app", blueprint="name: shop", created_ms=5)
+WEB = c.EntityAdded(id="web", type="t.Web", name="web", application="app", parent="app", config={"a": 1})
+
+
+def same(left: Model, right: Model) -> bool:
+    return list(left.as_changes()) == list(right.as_changes()) and left.entities == right.entities
+
+
+def test_children_know_their_parents_and_go_with_them() -> None:
+    model = built([APP, WEB])
+    assert model.entities["app"].children == ("web",)
+    model.apply(c.EntityRemoved("app"))
+    assert model.entities == {}
+
+
+def test_changes_about_what_is_gone_do_nothing() -> None:
+    model = Model()
+    for change in [
+        WEB,
+        c.EntityRemoved("x"),
+        c.EntityRenamed("x", "y"),
+        c.ConfigSet("x", "k", 1),
+        c.SensorSet("x", "s", 1),
+        c.SensorCleared("x", "s"),
+        c.TaskEnded("t", "completed"),
+        c.EntityLocated("x", ["l"]),
+        c.TagsSet("x", [1]),
+        c.LocationRemoved("l"),
+    ]:
+        model.apply(change)
+    assert same(model, Model())
+
+
+def test_a_snapshot_builds_the_same_model() -> None:
+    model = built(
+        [
+            c.LocationAdded("l", "t.Localhost", "localhost", "localhost"),
+            APP,
+            WEB,
+            c.EntityLocated("web", ["l"]),
+            c.ConfigSet("web", "b", [1, {"c": None}]),
+            c.SensorSet("web", "service.isUp", True),
+            c.SensorSet("web", "gone", 1),
+            c.SensorCleared("web", "gone"),
+            c.TagsSet("app", ["x"]),
+            c.EntityRenamed("web", "web-2"),
+            c.TaskStarted("t1", "app", "start"),
+            c.TaskStarted("t2", "web", "start", parent="t1"),
+            c.TaskEnded("t2", "completed", 9, result="ok"),
+            c.AccessSet(False),
+        ]
+    )
+    again = built(model.as_changes())
+    assert same(model, again)
+    assert again.tasks["t1"].children == ("t2",)
+    assert again.tasks_of == model.tasks_of
+
+
+def test_old_ended_tasks_are_forgotten_but_running_ones_never() -> None:
+    model = built([APP, c.TaskStarted("slow", "app", "start")])
+    for n in range(TASKS_KEPT + 5):
+        model.apply(c.TaskStarted(f"t{n}", "app", "poke"))
+        model.apply(c.TaskEnded(f"t{n}", "completed"))
+    assert len(model.tasks) == TASKS_KEPT
+    assert model.tasks["slow"].status == "running"
+    assert f"t{TASKS_KEPT + 4}" in model.tasks
+
+
+def test_reset_empties_the_model() -> None:
+    model = built([APP, WEB, c.AccessSet(False), c.PlaneReset()])
+    assert same(model, Model())
