@@ -14,7 +14,7 @@ import msgspec
 from amp.kit.ids import EntityId, LocationId, TaskId
 
 
-class Change(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Change(msgspec.Struct, frozen=True, tag=True, tag_field="change", omit_defaults=True):
     """The root of all Changes. Values inside are plain JSON data and are never modified."""
 
 
