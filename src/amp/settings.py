@@ -8,29 +8,9 @@ from pathlib import Path
 
 from amp.ha.modes import HaMode, PersistMode
 from amp.kit.secret import Secret
+from amp.store.place import CloudStore, DirectoryStore, StoreSettings
 
-
-@dataclass(frozen=True, slots=True)
-class DirectoryStore:
-    """A shared or local directory."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class CloudStore:
-    """An object store. `provider`: s3 | gcs | azure. `endpoint` None: the provider's own."""
-
-    provider: str
-    bucket: str
-    prefix: str
-    region: str | None
-    endpoint: str | None
-    identity: str | None
-    credential: Secret | None
-
-
-StoreSettings = DirectoryStore | CloudStore
+__all__ = ["CloudStore", "DirectoryStore", "Settings", "StoreSettings", "User"]
 
 
 @dataclass(frozen=True, slots=True)
