@@ -1,0 +1,92 @@
+"""/v1/activities: tasks by id, those below them, and cancelling one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.responses import Response
+
+from amp.kit.durations import parse_duration
+from amp.model.entity import Task
+from amp.model.model import Model
+from amp.plane.requests import Requests
+from amp.plane.views import Views
+from amp.server import lookup
+from amp.server.answers import as_json
+from amp.server.entitlements import Right
+from amp.server.routing import Call, Route
+from amp.server.shapes.tasks import task_summary
+
+FOREVER = frozenset({"never", "-1"})
+AT_ONCE = frozenset({"always", "0"})
+_DEFAULT_LIMIT = 200
+
+
+class Activities:
+    """The resource `/activities`."""
+
+    def __init__(self, views: Views, requests: Requests) -> None:
+        self._views = views
+        self._requests = requests
+
+    def routes(self) -> tuple[Route, ...]:
+        """What this resource answers."""
+        see = Right.SEE_ENTITY
+        return (
+            Route("GET", "/activities/{task}", self.show, "A task; `timeout` waits for its end", see),
+            Route("GET", "/activities/{task}/children", self.children, "Tasks that it began", see),
+            Route("GET", "/activities/{task}/children/recurse", self.below, "All tasks below it, by id", see),
+            Route("POST", "/activities/{task}/cancel", self.cancel, "Cancel it", Right.INVOKE_EFFECTOR, change=True),
+        )
+
+    async def show(self, call: Call) -> Response:
+        """Show a task: 200 once it has ended, 202 while it runs."""
+        task = lookup.task(self._views.model, call.params["task"])
+        timeout = (call.query.get("timeout") or "0").strip().lower()
+        if timeout not in AT_ONCE and task.ended_ms is None:
+            await self._requests.wait_task(task.id, None if timeout in FOREVER else parse_duration(timeout))
+        model = self._views.model
+        task = lookup.task(model, call.params["task"])
+        ended = task.ended_ms is not None
+        return as_json(task_summary(model, task, suppress=call.flag("suppressSecrets")), 200 if ended else 202)
+
+    async def children(self, call: Call) -> Response:
+        """List the tasks that a task began."""
+        model = self._views.model
+        task = lookup.task(model, call.params["task"])
+        found = [model.tasks[each] for each in task.children if each in model.tasks]
+        return as_json(_summaries(model, found, call, full=True))
+
+    async def below(self, call: Call) -> Response:
+        """Map all tasks below a task by id."""
+        model = self._views.model
+        deepest = call.number("maxDepth", -1)
+        found = list(_below(model, lookup.task(model, call.params["task"]), deepest))
+        return as_json({each["id"]: each for each in _summaries(model, found, call, full=False)})
+
+    async def cancel(self, call: Call) -> Response:
+        """Cancel a task; answers whether this call did it."""
+        task = lookup.task(self._views.model, call.params["task"])
+        return as_json(await self._requests.cancel_task(task.id))
+
+
+def limited(tasks: list[Task], call: Call) -> list[Task]:
+    """Answer as many tasks as the parameter `limit` allows; a negative one allows all."""
+    limit = call.number("limit", _DEFAULT_LIMIT)
+    return tasks if limit < 0 else tasks[:limit]
+
+
+def _summaries(model: Model, tasks: list[Task], call: Call, *, full: bool) -> list[dict[str, Any]]:
+    suppress = call.flag("suppressSecrets")
+    return [task_summary(model, each, full=full, suppress=suppress) for each in limited(tasks, call)]
+
+
+def _below(model: Model, task: Task, deepest: int) -> Iterator[Task]:
+    if deepest == 0:
+        return
+    for each in task.children:
+        child = model.tasks.get(each)
+        if child is not None:
+            yield child
+            yield from _below(model, child, deepest - 1)

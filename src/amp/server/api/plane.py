@@ -1,0 +1,48 @@
+"""AMP's own view of the plane: all that this node knows of it, and the live stream of what changes."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from amp.kit.errors import Invalid
+from amp.server.answers import as_json
+from amp.server.entitlements import Right
+from amp.server.errors import Forbidden
+from amp.server.events import TOPICS, Streams
+from amp.server.routing import Call, Route
+
+
+class Plane:
+    """The resources `/ha/plane` and `/events/stream`."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def routes(self) -> tuple[Route, ...]:
+        """What this resource answers."""
+        status = Right.SERVER_STATUS
+        return (
+            Route("GET", "/ha/plane", self.plane, "The plane as this node sees it", status),
+            Route(
+                "GET",
+                "/events/stream",
+                self.stream,
+                "Server-sent events of the topics `ha` and `model`",
+                status,
+                produces=("text/event-stream",),
+            ),
+        )
+
+    async def plane(self, call: Call) -> Response:
+        """Tell everything about the plane."""
+        return as_json(call.ha)
+
+    async def stream(self, call: Call) -> Response:
+        """Follow what changes."""
+        wanted = [each.strip() for each in call.query.get("topics", ",".join(TOPICS)).split(",") if each.strip()]
+        unknown = [each for each in wanted if each not in TOPICS]
+        if unknown or not wanted:
+            raise Invalid(f"topics: {', '.join(unknown) or 'none given'}; there are {' and '.join(TOPICS)}")
+        if "model" in wanted and not call.may(Right.SEE_ENTITY):
+            raise Forbidden(f"User '{call.by}' is not authorized to {Right.SEE_ENTITY.value}")
+        return self._streams.stream(wanted)

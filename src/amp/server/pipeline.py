@@ -1,0 +1,223 @@
+"""What every request of the API passes, in the order that decides which error wins (contract 1.2).
+
+Log in (401), the table of paths (404, 405, 406, 415: empty bodies), the HA gate (403), the session's token and what
+whoever asks is entitled to (403), the position that a reader insists on (503), the size of the body (413), then the
+resource. Every answer carries the plane's term and the position that it was made at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from amp.kit.clock import Clock
+from amp.kit.errors import AmpError, Invalid, Missing, Unavailable
+from amp.kit.ids import Entropy
+from amp.plane.views import HaStatus, Views
+from amp.server import errors, ha_gate
+from amp.server.auth import REALM, Authenticator, Refused
+from amp.server.entitlements import Level, Right, level_of
+from amp.server.errors import Forbidden, TooLarge
+from amp.server.negotiation import chosen, media_type
+from amp.server.routing import Call, Route, Table, segments_of
+from amp.server.sessions import MODE_HEADER, TOKEN_COOKIES, Session, Sessions, check_token, parse_mode
+from amp.settings import Settings
+
+_NO_CACHE = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
+_MIN_SEQ_WAIT = 5.0
+_CONSOLE = "AMP-Console"
+
+
+class Pipeline:
+    """Answers requests below /v1."""
+
+    def __init__(
+        self, table: Table, views: Views, settings: Settings, sessions: Sessions, clock: Clock, entropy: Entropy
+    ) -> None:
+        self._table = table
+        self._views = views
+        self._sessions = sessions
+        self._clock = clock
+        self._entropy = entropy
+        self._settings = settings
+        self._authenticator = Authenticator(settings, clock, entropy)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    def adopt(self, settings: Settings) -> None:
+        """Let other users, passwords and entitlements count from now on."""
+        self._settings = settings
+        self._authenticator = Authenticator(settings, self._clock, self._entropy)
+        self._sessions.close_all()
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        ha = self._views.ha()
+        try:
+            response = await self._answer(request, ha)
+        except AmpError as error:
+            response = errors.answer(error, self._entropy)
+        except ClientDisconnect:
+            response = Response(status_code=400)
+        except Exception as error:  # noqa: BLE001  the edge: a bug becomes a 500 with a reference, and a log entry
+            response = errors.bug(error, self._entropy)
+        for name, value in _NO_CACHE.items():
+            response.headers.setdefault(name, value)
+        response.headers["AMP-Term"] = str(ha.term)
+        response.headers["AMP-Seq"] = str(self._views.seq)
+        return response
+
+    async def _answer(self, request: Request, ha: HaStatus) -> Response:
+        headers = request.headers
+        console = headers.get("X-Requested-With") == _CONSOLE
+        session = self._sessions.of(request.cookies)
+        given = headers.get("Authorization")
+        user = session.user if session is not None else None
+        if given is not None or session is None:
+            verdict = self._authenticator.check(given, request.client.host if request.client else "")
+            if isinstance(verdict, Refused):
+                quiet = console or self._sessions.cookie in request.cookies
+                return _refused(verdict, quiet)
+            if session is not None and session.user != verdict.user:
+                session = None
+            user = verdict.user
+        segments = segments_of(request.scope.get("raw_path") or request.scope["path"].encode())[1:]
+        found = self._table.find(segments)
+        if found is None:
+            return Response(status_code=404)
+        routes, values = found
+        match = _route(request, routes)
+        if isinstance(match, Response):
+            return match
+        route, accepted = match
+        closed = ha_gate.refusal(
+            state=ha.state,
+            loaded=ha.loaded,
+            method=request.method,
+            path="/".join(segments),
+            hot=route.hot,
+            change=route.change,
+            header=headers.get(ha_gate.HEADER),
+        )
+        if closed is not None:
+            return errors.api_error(403, closed)
+        opened = self._session_asked_for(request, session, user)
+        session = opened or session
+        if session is not None and opened is None and (route.token or given is None):
+            token = headers.get("X-Csrf-Token", headers.get("X-Xsrf-Token"))
+            try:
+                check_token(session, request.method, token, by_cookie=given is None)
+            except Forbidden as error:
+                # The other node of this address may have overwritten the cookie: give it again, so that a retry works.
+                return self._with_cookies(errors.api_error(403, error.message), request, session)
+        level = level_of(user, self._settings.properties)
+        _check_right(route, level, user, values)
+        await self._wait_for_position(headers.get("AMP-Min-Seq"))
+        call = Call(
+            method=request.method,
+            params=dict(zip(route.names, values, strict=True)),
+            query=request.query_params,
+            headers=headers,
+            cookies=request.cookies,
+            body=await _body(request, route.body_limit),
+            content_type=media_type(headers.get("Content-Type")),
+            accepted=accepted,
+            user=user,
+            level=level,
+            session=session,
+            ha=ha,
+            base=f"{request.url.scheme}://{request.url.netloc}",
+            https=request.url.scheme == "https",
+            console=console,
+        )
+        response = await route.handle(call)
+        if opened is not None or (session is not None and request.cookies.get(TOKEN_COOKIES[0]) != session.token):
+            self._with_cookies(response, request, session)
+        return response
+
+    def _session_asked_for(self, request: Request, session: Session | None, user: str | None) -> Session | None:
+        """Begin a session where the client's header asks for one; answers it only when it is new."""
+        mode = request.headers.get(MODE_HEADER)
+        if mode is None:
+            return None
+        if session is None:
+            return self._sessions.open(user, mode)
+        if parse_mode(mode) != session.mode:
+            self._sessions.with_mode(session, mode)
+        return None
+
+    def _with_cookies(self, response: Response, request: Request, session: Session | None) -> Response:
+        # A logout has set its own cookies: an answer that ends the session must not give it again.
+        if session is not None and self._sessions.is_open(session):
+            self._sessions.give_cookies(response, session, https=request.url.scheme == "https")
+        return response
+
+    async def _wait_for_position(self, wanted: str | None) -> None:
+        if wanted is None:
+            return
+        if not wanted.strip().isdigit():
+            raise Invalid(f"AMP-Min-Seq: {wanted!r} is no position (a whole number)")
+        if not await self._views.wait_for(int(wanted), _MIN_SEQ_WAIT):
+            raise Unavailable(f"this node is at position {self._views.seq}, not yet at {wanted.strip()}")
+
+
+def _refused(verdict: Refused, quiet: bool) -> Response:
+    status = 429 if verdict.retry_after is not None else 401
+    response = Response(verdict.text, status, media_type="text/plain")
+    if verdict.retry_after is not None:
+        response.headers["Retry-After"] = str(verdict.retry_after)
+    elif not quiet:  # a challenge would make a browser open a box of its own over the console
+        response.headers["WWW-Authenticate"] = REALM
+    return response
+
+
+def _route(request: Request, routes: Mapping[str, Route]) -> tuple[Route, str] | Response:
+    method = "GET" if request.method == "HEAD" else request.method
+    route = routes.get(method)
+    if route is None:
+        allowed = sorted({*routes, *(["HEAD"] if "GET" in routes else ()), "OPTIONS"})
+        return Response(status_code=200 if method == "OPTIONS" else 405, headers={"Allow": ", ".join(allowed)})
+    accepted = chosen(request.headers.get("Accept"), route.produces)
+    if accepted is None:
+        return Response(status_code=406)
+    has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
+    if (
+        route.consumes is not None
+        and has_body
+        and media_type(request.headers.get("Content-Type")) not in route.consumes
+    ):
+        return Response(status_code=415)
+    return route, accepted
+
+
+def _check_right(route: Route, level: Level, user: str | None, values: tuple[str, ...]) -> None:
+    if route.right is None or route.right in level.rights:
+        return
+    if route.right is Right.SEE_ENTITY and values:
+        # What somebody may not see does not exist for them.
+        raise Missing(f"Application '{values[0]}' not found")
+    raise Forbidden(f"User '{user or ''}' is not authorized to {route.right.value}")
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("Content-Length", "")
+    parts, size = [], int(declared) if declared.isdigit() else 0
+    if size <= limit:
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                break
+            parts.append(part)
+    if size > limit:
+        raise TooLarge(f"the body is larger than the {limit} bytes that are taken here")
+    return b"".join(parts)
+
+
+#: Reads the settings files again. Raises: Invalid.
+Reload = Callable[[], Settings]

@@ -1,0 +1,111 @@
+"""Tasks as answers (contract 3.7): fields without a value are left out, times are milliseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amp.kit.durations import format_duration
+from amp.kit.ids import TaskId
+from amp.model.entity import Task
+from amp.model.model import Model
+from amp.server.sensitive import masked, shown
+from amp.server.shapes import links
+
+_STATUS = {"running": "In progress", "completed": "Completed", "failed": "Failed", "cancelled": "Cancelled"}
+_ENTITY = "org.apache.brooklyn.api.entity.Entity"
+
+
+def task_summary(model: Model, task: Task, *, full: bool = True, suppress: bool = False) -> dict[str, Any]:
+    """A TaskSummary. `full`: with result and detailed status."""
+    entity = model.entities.get(task.entity)
+    path = links.task(task.id)
+    at = {"self": path, "children": f"{path}/children"}
+    if entity is not None:
+        at["entity"] = links.entity(entity)
+    answer: dict[str, Any] = {
+        "id": task.id,
+        "displayName": task.name,
+        "entityId": task.entity,
+        "entityDisplayName": entity.name if entity is not None else task.entity_name,
+        "description": task.description,
+        "tags": _tags(task, suppress),
+        "submitTimeUtc": task.submitted_ms,
+        "startTimeUtc": task.submitted_ms,
+        "currentStatus": _status(task),
+        "isError": task.status in ("failed", "interrupted"),
+        "isCancelled": task.status == "cancelled",
+        "children": [_reference(model, each) for each in task.children if each in model.tasks],
+        "streams": {},
+        "links": at,
+    }
+    if task.ended_ms is not None:
+        answer["endTimeUtc"] = task.ended_ms
+    if task.parent is not None and task.parent in model.tasks:
+        answer["submittedByTask"] = _reference(model, task.parent)
+    if full:
+        result = task.error if task.error is not None else shown("", task.result, suppress)
+        if result is not None:
+            answer["result"] = result
+        answer["detailedStatus"] = _detailed(task)
+    return answer
+
+
+def removal_summary(task: Task, tags: list[Any]) -> dict[str, Any]:
+    """A TaskSummary of the plane removing something, which is nobody's entity any more."""
+    path = links.task(task.id)
+    return {
+        "id": task.id,
+        "displayName": task.name,
+        "description": task.description,
+        "tags": tags,
+        "submitTimeUtc": task.submitted_ms,
+        "startTimeUtc": task.submitted_ms,
+        "currentStatus": _status(task),
+        "isError": task.status in ("failed", "interrupted"),
+        "isCancelled": task.status == "cancelled",
+        "children": [],
+        "streams": {},
+        "links": {"self": path, "children": f"{path}/children"},
+    }
+
+
+def _status(task: Task) -> str:
+    return "Failed: its node went away" if task.status == "interrupted" else _STATUS.get(task.status, "Unknown")
+
+
+def _detailed(task: Task) -> str:
+    lines = [_status(task)]
+    if task.ended_ms is not None:
+        lines[0] += f" after {format_duration(max(0, task.ended_ms - task.submitted_ms) / 1000)}"
+    if task.error:
+        lines.append(task.error)
+    if task.node:
+        lines.append(f"on node {task.node} in term {task.term}")
+    return "\n".join(lines)
+
+
+def _reference(model: Model, task_id: TaskId) -> dict[str, Any]:
+    task = model.tasks[task_id]
+    metadata = {
+        "id": task.id,
+        "taskName": task.name,
+        "entityId": task.entity,
+        "entityDisplayName": task.entity_name,
+    }
+    return {"link": links.task(task.id), "metadata": metadata}
+
+
+def _tags(task: Task, suppress: bool) -> list[Any]:
+    about = {"id": task.entity, "type": _ENTITY}
+    tags: list[Any] = []
+    roles = ["contextEntity"]
+    if task.effector is not None:
+        parameters = masked(task.parameters, suppress)
+        tags.append("EFFECTOR")
+        tags.append({"entityId": task.entity, "effectorName": task.effector, "effectorParams": parameters})
+        roles.append("targetEntity")
+        if task.effector == "start" and task.parent is None:
+            roles.append("callerEntity")
+    tags.extend({"wrappingType": role, "entity": about} for role in roles)
+    tags.append({"type": "org.apache.brooklyn.api.mgmt.ManagementContext"})
+    return tags

@@ -1,0 +1,330 @@
+"""A plane of one node without a store, for tests of the server: the same protocols, all of it in memory.
+
+Blueprints are read and planned by the real code; effectors end at once, except those that a test holds back with
+`FakeRequests.held`. Set `FakeViews.status` to play any state of a node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Any
+
+from amp.blueprint.parse import parse_application, parse_services
+from amp.blueprint.plan import plan_application, plan_child
+from amp.kit.errors import Conflict, Fenced, Invalid, Missing
+from amp.kit.ids import EntityId, Entropy, NodeId, PlaneId, TaskId, random_id
+from amp.model import changes as c
+from amp.model.model import Model
+from amp.model.registry import Registry
+from amp.plane.views import Event, HaStatus, NodeView, StoreMetrics
+
+MASTER = HaStatus(
+    node=NodeId("aaaaaaaaaa"),
+    instance="i1",
+    plane=PlaneId("plane00001"),
+    plane_name=None,
+    state="MASTER",
+    mode="AUTO",
+    persist_mode="AUTO",
+    term=3,
+    seq=0,
+    in_office=True,
+    fenced=False,
+    loaded=True,
+    lease_s=20.0,
+    candidate_at_s=None,
+    master=NodeId("aaaaaaaaaa"),
+    master_uri="http://127.0.0.1:8081/",
+    priority=0,
+    heartbeat_timeout_s=30.0,
+    poll_period_s=1.0,
+    store="directory /tmp/plane",
+    nodes=(
+        NodeView(
+            id=NodeId("aaaaaaaaaa"),
+            instance="i1",
+            uri="http://127.0.0.1:8081/",
+            state="MASTER",
+            mode="AUTO",
+            priority=0,
+            version="0.1.0",
+            term=3,
+            seq=0,
+            lag=0,
+            seen_ms=1_700_000_000_000,
+            age_s=0.5,
+            started_ms=1_699_999_000_000,
+            is_self=True,
+            is_master=True,
+        ),
+    ),
+    history=(("MASTER", 1_699_999_001_000), ("INITIALIZING", 1_699_999_000_000)),
+    problem=None,
+    verdict="1 master, no standby: no node may be lost",
+    now_ms=1_700_000_000_000,
+    started_ms=1_699_999_000_000,
+    shutting_down=False,
+    version="0.1.0",
+)
+METRICS = StoreMetrics(5, 0, 1_700_000_000_000, 0.002, None, 7, 0, 1_700_000_000_000, 0.001, None, 1, 0.01, 0, 0, 0)
+
+
+class FakeViews:
+    """What readers see; `apply` is the commit. `status` is what `ha()` answers."""
+
+    def __init__(self, status: HaStatus = MASTER) -> None:
+        self.status = status
+        self._model = Model()
+        self._seq = 0
+        self._readers: list[asyncio.Queue[Event | None]] = []
+        self._moved = asyncio.Condition()
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+        return self._model
+
+    @property
+    def seq(self) -> int:
+        """How many commits there were."""
+        return self._seq
+
+    @property
+    def readers(self) -> int:
+        """How many follow the events."""
+        return len(self._readers)
+
+    def ha(self) -> HaStatus:
+        """The status that was set."""
+        return replace(self.status, seq=self._seq)
+
+    def store_metrics(self) -> StoreMetrics:
+        """Some figures."""
+        return METRICS
+
+    async def apply(self, changes: Iterable[c.AnyChange]) -> None:
+        """Let Changes take effect, and tell those who follow."""
+        some = list(changes)
+        for change in some:
+            self._model.apply(change)
+        self._seq += 1
+        self.tell(Event("model", self._seq, some))
+        async with self._moved:
+            self._moved.notify_all()
+
+    def tell(self, event: Event | None) -> None:
+        """Send an event to those who follow; None ends their streams."""
+        for reader in self._readers:
+            reader.put_nowait(event)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Follow what is told."""
+        mine: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._readers.append(mine)
+        try:
+            while (event := await mine.get()) is not None:
+                yield event
+        finally:
+            self._readers.remove(mine)
+
+    async def wait_for(self, seq: int, timeout: float) -> bool:
+        """Wait for a commit."""
+        try:
+            async with asyncio.timeout(timeout), self._moved:
+                await self._moved.wait_for(lambda: self._seq >= seq)
+        except TimeoutError:
+            return False
+        return True
+
+
+class FakeControl:
+    """What an operator asks of the node; keeps what was asked."""
+
+    def __init__(self, views: FakeViews) -> None:
+        self._views = views
+        self.asked: list[tuple[str, Any]] = []
+
+    async def set_mode(self, mode: str) -> str:
+        """Take a mode: the state becomes that, except that AUTO stays what it is."""
+        before = self._views.status.state
+        self.asked.append(("mode", mode))
+        state = {"AUTO": before, "DISABLED": "FAILED"}.get(mode, mode)
+        self._views.status = replace(self._views.status, state=state, mode=mode)
+        return before
+
+    async def set_priority(self, priority: int) -> int:
+        """Take a priority."""
+        before = self._views.status.priority
+        self._views.status = replace(self._views.status, priority=priority)
+        return before
+
+    async def clear_nodes(self, node: str | None = None) -> None:
+        """Keep what was asked."""
+        self.asked.append(("clear", node))
+
+    def shut_down(self, delay_s: float) -> None:
+        """Keep what was asked."""
+        self.asked.append(("shut_down", delay_s))
+
+
+class FakeRequests:
+    """Writes straight into the model of `views`. `held`: effectors that run until `release` is called."""
+
+    def __init__(self, views: FakeViews, registry: Registry, entropy: Entropy, now_ms: int = 1_700_000_000_000) -> None:
+        self._views = views
+        self._registry = registry
+        self._entropy = entropy
+        self._now_ms = now_ms
+        self.held: set[str] = set()
+        self.results: dict[str, Any] = {}
+        self.failures: dict[str, str] = {}
+        self._ended: dict[TaskId, asyncio.Event] = {}
+
+    async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
+        """Add an application, and have it started."""
+        self._check_leads()
+        if app_id is not None and EntityId(app_id) in self._views.model.entities:
+            raise Conflict(f"an application has the id {app_id} already")
+        spec = parse_application(blueprint, self._registry)
+        root, changes = plan_application(
+            spec,
+            lambda: random_id(self._entropy),
+            now_ms=self._now_ms,
+            blueprint=blueprint,
+            application=EntityId(app_id) if app_id is not None else None,
+        )
+        await self._views.apply(changes)
+        started: dict[str, Any] = {"service.isUp": True, "service.state": "RUNNING"}
+        await self.set_sensors(root, {**started, "service.problems": {}, "service.notUp.indicators": {}})
+        return root, await self._task(root, "start", {"locations": []}, user)
+
+    async def add_children(
+        self, parent: EntityId, blueprint: str, *, user: str, start: bool | None = None
+    ) -> tuple[list[EntityId], TaskId | None]:
+        """Add entities below one."""
+        self._check_leads()
+        added = []
+        for spec in parse_services(blueprint, self._registry):
+            child, changes = plan_child(
+                spec,
+                lambda: random_id(self._entropy),
+                now_ms=self._now_ms,
+                parent=parent,
+                application=self._views.model.entities[parent].application,
+                depth=1,
+            )
+            await self._views.apply(changes)
+            added.append(child)
+        return added, None if start is False else await self._task(parent, "add children", {}, user, effector=False)
+
+    async def delete_application(self, application: EntityId, *, user: str) -> TaskId:
+        """Forget an application."""
+        return await self._removed(application, "destroying", user)
+
+    async def expunge(self, entity: EntityId, *, release: bool, user: str) -> TaskId:
+        """Forget an entity."""
+        return await self._removed(entity, "expunging", user)
+
+    async def invoke(self, entity: EntityId, effector: str, parameters: dict[str, Any], *, user: str) -> TaskId:
+        """Run an effector: it ends with `results`, or fails with `failures`, at once or when released."""
+        self._check_leads()
+        known = self._registry.find(self._views.model.entities[entity].type)
+        if known is None or known.effector(effector) is None:
+            raise Missing(f"Entity '{entity}' has no effector with name '{effector}'")
+        return await self._task(entity, effector, parameters, user)
+
+    async def release(self, task: TaskId) -> None:
+        """End a task that was held back."""
+        await self._end(task, self._views.model.tasks[task].name)
+
+    async def wait_task(self, task: TaskId, timeout: float | None) -> bool:
+        """Wait for a task's end."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._ended[task].wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def cancel_task(self, task: TaskId) -> bool:
+        """Cancel a task that was held back."""
+        if self._ended[task].is_set():
+            return False
+        await self._views.apply([c.TaskEnded(task, "cancelled", self._now_ms)])
+        self._ended[task].set()
+        return True
+
+    async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
+        """Set sensors."""
+        self._check_leads()
+        await self._views.apply([c.SensorSet(entity, name, value, self._now_ms) for name, value in values.items()])
+
+    async def clear_sensor(self, entity: EntityId, name: str) -> None:
+        """Remove a sensor."""
+        self._check_leads()
+        await self._views.apply([c.SensorCleared(entity, name)])
+
+    async def set_config(self, entity: EntityId, values: dict[str, Any]) -> None:
+        """Set config."""
+        self._check_leads()
+        await self._views.apply([c.ConfigSet(entity, key, value) for key, value in values.items()])
+
+    async def rename(self, entity: EntityId, name: str) -> None:
+        """Rename an entity."""
+        self._check_leads()
+        await self._views.apply([c.EntityRenamed(entity, name)])
+
+    async def set_tags(self, entity: EntityId, tags: list[Any]) -> None:
+        """Replace tags."""
+        self._check_leads()
+        await self._views.apply([c.TagsSet(entity, tags)])
+
+    async def set_access(self, location_provisioning_allowed: bool) -> None:
+        """Allow or forbid provisioning."""
+        self._check_leads()
+        await self._views.apply([c.AccessSet(location_provisioning_allowed)])
+
+    def _check_leads(self) -> None:
+        if self._views.status.state != "MASTER":
+            raise Fenced("this node does not lead")
+
+    async def _removed(self, entity: EntityId, what: str, user: str) -> TaskId:
+        self._check_leads()
+        known = self._views.model.entities[entity]
+        kind = known.type.rpartition(".")[2]
+        self.held.add(f"{what} {kind}{{{entity}}}")
+        task = await self._task(entity, f"{what} {kind}{{{entity}}}", {}, user, effector=False)
+        await self._views.apply([c.EntityRemoved(entity)])
+        return task
+
+    async def _task(
+        self, entity: EntityId, name: str, parameters: dict[str, Any], user: str, *, effector: bool = True
+    ) -> TaskId:
+        if parameters.get("refuse"):
+            raise Invalid(f"{name} cannot do with {parameters['refuse']!r}")
+        task = TaskId(random_id(self._entropy))
+        started = c.TaskStarted(
+            id=task,
+            entity=entity,
+            name=name,
+            description=f"Does {name}",
+            effector=name if effector else None,
+            parameters=parameters,
+            submitted_ms=self._now_ms,
+            node="aaaaaaaaaa",
+            term=3,
+            user=user,
+        )
+        await self._views.apply([started])
+        self._ended[task] = asyncio.Event()
+        if name not in self.held:
+            await self._end(task, name)
+        return task
+
+    async def _end(self, task: TaskId, name: str) -> None:
+        failure = self.failures.get(name)
+        status = "failed" if failure is not None else "completed"
+        await self._views.apply([c.TaskEnded(task, status, self._now_ms + 5, self.results.get(name), failure)])
+        self._ended[task].set()
