@@ -1,0 +1,248 @@
+"""The one door from clients to the model: checks a request against the model, then commits it or begins a task.
+
+Implements `plane.requests.Requests`. Every method returns once its Changes are durable. It decides nothing about
+leadership: the recorder refuses where this node does not lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amp.blueprint.coercion import coerce
+from amp.blueprint.parse import parse_application, parse_services
+from amp.blueprint.plan import plan_application, plan_child
+from amp.entities import state
+from amp.entities.application import Parent, removal
+from amp.entities.lifecycle import arguments, body, parts
+from amp.kit.clock import Clock
+from amp.kit.errors import Conflict, Fenced, Invalid, Missing
+from amp.kit.ids import EntityId, Entropy, TaskId, random_id
+from amp.model import changes as c
+from amp.model.entity import Entity
+from amp.model.registry import EntityType, Registry
+from amp.plane.leader import Leader
+from amp.plane.recorder import Recorder
+from amp.plane.views import Views
+from amp.remote.command import MASK, is_secret
+from amp.tasks.runner import Run
+from amp.tasks.task import Order
+
+
+class Door:
+    """Requests of clients to one node. `leader` answers the Leader while the node is in office, else None."""
+
+    def __init__(
+        self,
+        views: Views,
+        recorder: Recorder,
+        registry: Registry,
+        clock: Clock,
+        entropy: Entropy,
+        leader: Callable[[], Leader | None],
+    ) -> None:
+        self._views = views
+        self._recorder = recorder
+        self._registry = registry
+        self._clock = clock
+        self._entropy = entropy
+        self._leader_now = leader
+
+    async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
+        """Add an application and start it in the background."""
+        leader = self._leader()
+        spec = parse_application(blueprint, self._registry)
+        if app_id is not None and app_id in self._views.model.entities:
+            raise Conflict(f"An entity with id '{app_id}' exists already")
+        root, changes = plan_application(
+            spec,
+            self._new_id,
+            now_ms=self._now_ms(),
+            blueprint=blueprint,
+            application=EntityId(app_id) if app_id else None,
+        )
+        order = _order(root, spec.name or spec.type.short, "start", {"locations": []}, user)
+
+        async def start(run: Run) -> None:
+            await body(leader.around, order)(run)
+
+        return root, await leader.begin(order, start, changes)
+
+    async def add_children(
+        self, parent: EntityId, blueprint: str, *, user: str, start: bool | None = None
+    ) -> tuple[list[EntityId], TaskId | None]:
+        """Add the blueprint's services below `parent`; start them unless `start` is False."""
+        leader = self._leader()
+        above = self._entity(parent)
+        specs = parse_services(blueprint, self._registry)
+        if not specs:
+            raise Invalid("The blueprint has no services: nothing to add")
+        changes: list[c.AnyChange] = []
+        new: list[EntityId] = []
+        for spec in specs:
+            child, added = plan_child(
+                spec,
+                self._new_id,
+                now_ms=self._now_ms(),
+                parent=parent,
+                application=above.application,
+                depth=self._depth(above) + 1,
+            )
+            new.append(child)
+            changes += added
+        if start is False:
+            await self._recorder.commit(changes)
+            return new, None
+        startable = [(child, spec) for child, spec in zip(new, specs, strict=True) if spec.type.lifecycle]
+
+        async def bring_up(run: Run) -> None:
+            orders = [_order(child, spec.name or spec.type.short, "start", {}, user) for child, spec in startable]
+            await run.together(parts(leader.around, orders))
+
+        order = Order(parent, "add children", f"Adding {len(new)} children to {above.name} ({parent})", user=user)
+        return new, await leader.begin(order, bring_up, changes)
+
+    async def delete_application(self, application: EntityId, *, user: str) -> TaskId:
+        """Stop an application and forget it, in the background."""
+        entity = self._entity(application)
+        if not entity.is_application:
+            raise Invalid(f"'{application}' is not an application, but part of {entity.application}")
+        name = f"destroying {entity.name}"
+        return await self._forget(
+            entity, name, f"REST call to destroy application {entity.name} ({entity.id})", release=True, user=user
+        )
+
+    async def expunge(self, entity: EntityId, *, release: bool, user: str) -> TaskId:
+        """Forget an entity, after a stop where `release` is set, in the background."""
+        known = self._entity(entity)
+        kind = self._registry.find(known.type)
+        name = f"expunging {kind.short if kind else known.type}{{{entity}}}"
+        return await self._forget(known, name, f"Expunging {known.name} ({entity})", release=release, user=user)
+
+    async def invoke(self, entity: EntityId, effector: str, parameters: dict[str, Any], *, user: str) -> TaskId:
+        """Begin an effector."""
+        known = self._entity(entity)
+        declared = self._kind(known).effector(effector)
+        if declared is None:
+            raise Missing(f"Entity '{entity}' has no effector with name '{effector}'")
+        arguments(declared, parameters)  # refused before anything is written
+        given = {name: value for name, value in parameters.items() if name}
+        return await self._leader().begin(_order(entity, known.name, effector, given, user))
+
+    async def wait_task(self, task: TaskId, timeout: float | None) -> bool:
+        """Wait until a task has ended; False after `timeout` seconds (None: no limit)."""
+        known = self._views.model.tasks.get(task)
+        if known is None or known.status != "running":
+            return True
+        if not await self._leader().wait(task, timeout):
+            return False
+        known = self._views.model.tasks.get(task)
+        if known is not None and known.status == "running":
+            raise Fenced("this node stopped leading while the task ran: its end is told by the next master")
+        return True
+
+    async def cancel_task(self, task: TaskId) -> bool:
+        """Cancel a task; False when it had ended."""
+        known = self._views.model.tasks.get(task)
+        if known is None or known.status != "running":
+            return False
+        return await self._leader().cancel(task)
+
+    async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
+        """Set sensors from outside."""
+        known = self._entity(entity)
+        updates: dict[str, Any] = {}
+        for name, value in values.items():
+            sensor = self._kind(known).sensor(name)
+            updates[name] = coerce(value, sensor.type) if sensor else value
+        changed = {**updates, **(state.updated(known.sensors, updates) if self._kind(known).lifecycle else {})}
+        await self._recorder.commit(state.as_changes(known, changed, self._now_ms()))
+
+    async def clear_sensor(self, entity: EntityId, name: str) -> None:
+        """Remove a sensor's value."""
+        self._entity(entity)
+        await self._recorder.commit([c.SensorCleared(entity, name)])
+
+    async def set_config(self, entity: EntityId, values: dict[str, Any]) -> None:
+        """Set config values."""
+        kind = self._kind(self._entity(entity))
+        changes: list[c.AnyChange] = []
+        for name, value in values.items():
+            if name in kind.later:
+                raise Invalid(f"The config key '{name}' is not supported by this version")
+            key = kind.key(name)
+            try:
+                changes.append(
+                    c.ConfigSet(entity, key.name if key else name, coerce(value, key.type) if key else value)
+                )
+            except Invalid as error:
+                raise Invalid(f"Invalid value for '{name}': {error.message}") from None
+        await self._recorder.commit(changes)
+
+    async def rename(self, entity: EntityId, name: str) -> None:
+        """Change an entity's display name."""
+        self._entity(entity)
+        if not name.strip():
+            raise Invalid("A name cannot be empty")
+        await self._recorder.commit([c.EntityRenamed(entity, name)])
+
+    async def set_tags(self, entity: EntityId, tags: list[Any]) -> None:
+        """Replace an entity's tags."""
+        self._entity(entity)
+        await self._recorder.commit([c.TagsSet(entity, list(tags))])
+
+    async def set_access(self, location_provisioning_allowed: bool) -> None:
+        """Allow or forbid provisioning."""
+        await self._recorder.commit([c.AccessSet(location_provisioning_allowed)])
+
+    async def _forget(self, entity: Entity, name: str, description: str, *, release: bool, user: str) -> TaskId:
+        leader = self._leader()
+        await leader.recall([each.id for each in self._views.model.descendants(entity.id)])
+        stops = release and self._kind(entity).effector("stop") is not None
+
+        async def forget(run: Run) -> None:
+            if stops:
+                order = _order(entity.id, entity.name, "stop", {}, user)
+                if entity.is_application:
+                    await run.step(order, lambda part: Parent(leader.around, part, parts).stop_children())
+                else:
+                    await run.step(order, body(leader.around, order))
+            run.at_end += removal(self._views.model, entity.id)
+
+        return await leader.begin(Order(entity.id, name, description, user=user), forget)
+
+    def _leader(self) -> Leader:
+        leader = self._leader_now()
+        if leader is None:
+            raise Fenced("this node is not the master")
+        return leader
+
+    def _entity(self, entity: EntityId) -> Entity:
+        found = self._views.model.entities.get(entity)
+        if found is None:
+            raise Missing(f"Cannot find entity '{entity}'")
+        return found
+
+    def _kind(self, entity: Entity) -> EntityType:
+        kind = self._registry.find(entity.type)
+        if kind is None:
+            raise Invalid(f"this version does not know the type '{entity.type}' of {entity.name} ({entity.id})")
+        return kind
+
+    def _depth(self, entity: Entity) -> int:
+        depth, each = 0, entity
+        while each.parent is not None:
+            depth, each = depth + 1, self._views.model.entities[each.parent]
+        return depth
+
+    def _new_id(self) -> str:
+        return random_id(self._entropy)
+
+    def _now_ms(self) -> int:
+        return self._clock.read().wall_ms
+
+
+def _order(entity: EntityId, name: str, effector: str, parameters: dict[str, Any], user: str) -> Order:
+    safe = {each: MASK if is_secret(each) else value for each, value in parameters.items()}
+    description = f"Invoking effector {effector} on {name} ({entity}) with parameters {safe}"
+    return Order(entity, effector, description, effector, parameters, user)

@@ -1,0 +1,235 @@
+"""What a node does while it is in office: it runs effectors, looks at processes, and keeps parents as their children.
+
+`run` is a task that lasts as long as the office; its cancellation ends all of this and leaves what is managed alone.
+On entry it tells the end of tasks whose node is gone. The Door brings requests here; nothing here talks to the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+
+from amp.entities import config, lifecycle, process, state
+from amp.entities.surroundings import Machines, Surroundings, machine_of
+from amp.feeds.process import ProcessFeeds
+from amp.feeds.scheduler import Scheduler
+from amp.kit.clock import Clock
+from amp.kit.errors import Fenced, Missing
+from amp.kit.ids import EntityId, Entropy, NodeId, TaskId, Term
+from amp.locations.localhost import local_machines
+from amp.model import changes as c
+from amp.model.entity import Entity
+from amp.model.model import Model
+from amp.model.registry import Registry
+from amp.plane.recorder import Recorder
+from amp.plane.views import Views
+from amp.tasks.runner import Body, Runner
+from amp.tasks.task import INTERRUPTED, Order
+
+_LOG = logging.getLogger(__name__)
+
+_POLL_PERIOD = "softwareProcess.serviceProcessIsRunningPollPeriod"
+_POLLED_CHANGES = (c.EntityAdded, c.EntityRemoved, c.EntityLocated, c.ConfigSet, c.PlaneReset)
+
+
+class Leader:
+    """One office of one node. `run` it once, and cancel it when the office ends."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        views: Views,
+        registry: Registry,
+        clock: Clock,
+        entropy: Entropy,
+        node_id: NodeId,
+        term: Term,
+        *,
+        machines: Machines = local_machines,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._recorder = recorder
+        self._views = views
+        self._clock = clock
+        self._entropy = entropy
+        self._node = node_id
+        self._term = term
+        self._around = Surroundings(lambda: views.model, registry, clock, entropy, machines, sleep)
+        self._scheduler = Scheduler(clock, sleep)
+        self._feeds = ProcessFeeds(self._scheduler, self._look)
+        self._runner: Runner | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def around(self) -> Surroundings:
+        """What behaviour of entities is given here."""
+        return self._around
+
+    async def run(self) -> None:
+        """Lead until cancelled. Raises: Fenced, Unavailable, when the office is lost before it has begun."""
+        events = self._views.events()  # from here on nothing is missed
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._tell_interrupted()
+                self._runner = Runner(
+                    self._recorder, self._clock, self._entropy, group, node=self._node, term=self._term
+                )
+                self._feeds.reconcile(self._wanted())
+                self._settle(self._views.model.entities)
+                self._ready.set()
+                group.create_task(self._scheduler.run(), name="feeds")
+                async for event in events:
+                    if event.topic == "model":
+                        self._heed(event.data)
+        finally:
+            if self._runner is not None:
+                self._runner.close()
+            self._runner = None
+            self._ready.set()  # who waits learns that nobody leads here
+
+    async def begin(self, order: Order, body: Body | None = None, along: Sequence[c.AnyChange] = ()) -> TaskId:
+        """Start a task in the background; without `body` it is the effector that the order names.
+
+        Raises: Missing, Invalid, Fenced, Unavailable.
+        """
+        runner = await self._office()
+        if body is None:
+            body = lifecycle.body(self._around, order)
+            if order.effector == "stop":
+                below = [each.id for each in self._views.model.descendants(order.entity)]
+                await self.recall(below, lifecycle.BRINGING_UP)
+        return await runner.begin(order, body, along)
+
+    async def recall(self, entities: Iterable[EntityId], effectors: frozenset[str] | None = None) -> None:
+        """Cancel what runs on these entities (`effectors` None: everything), and wait until it has ended."""
+        runner = await self._office()
+        among = set(entities)
+        tasks = [
+            task
+            for task, order in runner.running().items()
+            if order.entity in among
+            and (order.effector in effectors if effectors is not None else order.effector is not None)
+        ]
+        for task in tasks:
+            runner.cancel(task)
+        for task in tasks:
+            await runner.wait(task, None)
+
+    async def wait(self, task: TaskId, timeout: float | None) -> bool:
+        """Wait until a task that runs here has ended; False after `timeout` seconds."""
+        runner = await self._office()
+        return await runner.wait(task, timeout)
+
+    async def cancel(self, task: TaskId) -> bool:
+        """Cancel a task; False when it does not run here."""
+        return (await self._office()).cancel(task)
+
+    async def _office(self) -> Runner:
+        await self._ready.wait()
+        if self._runner is None:
+            raise Fenced("this node does not lead any more")
+        return self._runner
+
+    async def _tell_interrupted(self) -> None:
+        model, now = self._views.model, self._clock.read().wall_ms
+        tasks = model.running_tasks()
+        changes: list[c.AnyChange] = []
+        doing = {
+            entity.id: "start" if meant == "STARTING" else "stop"
+            for entity in model.entities.values()
+            if (meant := state.expected(entity.sensors)) in ("STARTING", "STOPPING")
+        }
+        for task in tasks:
+            why = (
+                f"interrupted: node {task.node or 'unknown'} (term {task.term}) ran this and is not the master "
+                f"any more; node {self._node} took over in term {self._term}"
+            )
+            changes.append(c.TaskEnded(task.id, INTERRUPTED, now, None, why))
+            if task.effector in ("start", "stop", "restart") and task.entity in model.entities:
+                doing[task.entity] = task.effector
+        for id, what in doing.items():
+            changes += self._left_half_way(model.entities[id], what, doing.keys(), now)
+        if changes:
+            await self._recorder.commit(changes)
+            _LOG.warning("told the end of %d tasks that an earlier master was running", len(tasks))
+
+    def _left_half_way(self, entity: Entity, doing: str, others: Collection[EntityId], now: int) -> list[c.AnyChange]:
+        kind = self._around.registry.find(entity.type)
+        if kind is None or not kind.lifecycle:
+            return []
+        parent = not kind.sensor(process.RUNNING)
+        if parent and doing != "stop" and any(child in others for child in entity.children):
+            # It is as its children are, which are ON_FIRE now: it heals when they are brought up again.
+            updates = {state.EXPECTED: state.transition("RUNNING", now)}
+            return state.as_changes(entity, state.updated({**entity.sensors, state.IS_UP: False}, updates), now)
+        advice = "stop" if doing == "stop" else "restart"
+        said = f"{doing} was interrupted by a change of the master to node {self._node}: invoke the {advice} effector"
+        updates = {
+            state.PROBLEMS: state.noted(entity.sensors, state.PROBLEMS, "interrupted", said),
+            state.EXPECTED: state.transition("ON_FIRE", now),
+        }
+        return state.as_changes(entity, state.updated(entity.sensors, updates), now)
+
+    def _heed(self, changes: Sequence[c.AnyChange] | None) -> None:
+        model = self._views.model
+        if changes is None:  # a gap: all may have changed
+            self._feeds.reconcile(self._wanted())
+            self._settle(model.entities)
+            return
+        if any(isinstance(each, _POLLED_CHANGES) or _is_set(each, state.EXPECTED) for each in changes):
+            self._feeds.reconcile(self._wanted())
+        touched = {
+            each.entity
+            for each in changes
+            if isinstance(each, c.SensorSet | c.SensorCleared) and each.name in (state.IS_UP, state.STATE)
+        }
+        parents = {entity.parent for each in touched if (entity := model.entities.get(each)) and entity.parent}
+        if any(isinstance(each, c.EntityRemoved | c.EntityAdded) for each in changes):
+            parents |= {entity.id for entity in model.entities.values() if entity.children}
+        self._settle(parents)
+
+    def _settle(self, parents: Iterable[EntityId]) -> None:
+        # A parent that is being started or stopped is told by its own task.
+        model, now = self._views.model, self._clock.read().wall_ms
+        for id in parents:
+            entity = model.entities.get(id)
+            if entity is None or state.expected(entity.sensors) != "RUNNING":
+                continue
+            kind = self._around.registry.find(entity.type)
+            if kind is None or not kind.lifecycle or kind.sensor(process.RUNNING):
+                continue
+            children = [model.entities[child] for child in entity.children]
+            if changed := state.from_children(entity.sensors, children):
+                self._recorder.observe(state.as_changes(entity, changed, now))
+
+    def _wanted(self) -> dict[EntityId, float]:
+        return dict(self._watched(self._views.model))
+
+    def _watched(self, model: Model) -> Iterable[tuple[EntityId, float]]:
+        for entity in model.entities.values():
+            kind = self._around.registry.find(entity.type)
+            if kind is None or not kind.sensor(process.RUNNING) or state.expected(entity.sensors) != "RUNNING":
+                continue
+            if machine_of(model, entity) and config.value(model, entity, kind, "sshMonitoring.enabled"):
+                yield entity.id, config.seconds(model, entity, kind, _POLL_PERIOD)
+
+    async def _look(self, id: EntityId) -> None:
+        entity = self._views.model.entities.get(id)
+        at = process.home(self._around, entity) if entity is not None else None
+        if entity is None or at is None or not self._recorder.may_act():
+            return
+        sight = await process.look(self._around, entity, at)
+        try:
+            now = self._around.entity(id)
+        except Missing:
+            return
+        # A stop or restart that began meanwhile knows better than this look.
+        if now.sensors.get(state.EXPECTED) == entity.sensors.get(state.EXPECTED) and self._recorder.may_act():
+            changed = process.sighted(now.sensors, sight)
+            if changed:
+                self._recorder.observe(state.as_changes(now, changed, self._around.now_ms()))
+
+
+def _is_set(change: c.AnyChange, sensor: str) -> bool:
+    return isinstance(change, c.SensorSet) and change.name == sensor

@@ -1,0 +1,39 @@
+"""What a task is: the words for its state, who it is run for, and what it may change the world with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from amp.kit.ids import EntityId
+from amp.model.changes import AnyChange
+
+COMPLETED = "completed"
+FAILED = "failed"
+CANCELLED = "cancelled"
+INTERRUPTED = "interrupted"
+
+
+class Recorder(Protocol):
+    """What a task needs of the plane's recorder: durable Changes, and the right to act."""
+
+    async def commit(self, changes: Sequence[AnyChange]) -> int:
+        """Make these Changes durable as one and apply them. Raises: Fenced, Unavailable."""
+        ...
+
+    def may_act(self) -> bool:
+        """True while this node may act on the outside world."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run: its name for people, on which entity, by which effector, for whom."""
+
+    entity: EntityId
+    name: str
+    description: str = ""
+    effector: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    user: str = ""
