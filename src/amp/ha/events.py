@@ -1,0 +1,191 @@
+"""What goes into the machine (events) and what it wants done (actions). Values only.
+
+Actions are to be carried out in the order given. Those that ask the store for something are answered later by the event
+named beside them; all others take effect at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amp.ha.members import Record
+from amp.store.objects import Outcome
+from amp.store.segment import Member, Position, Segment
+
+# ---- events
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The node begins: the store is open, the plane is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """The time that `Machine.wake_in` named has come, or nothing else has happened for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`Load` is done: the state is that of the newest snapshot at `position`, or empty (None).
+
+    `members`: the newest list of members that the snapshot knows; `has_state`: it holds something (REBIND).
+    """
+
+    position: Position | None
+    members: tuple[Member, ...] = ()
+    has_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """`Load` failed for good; `reason` names the key and what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """`Get` is answered: a segment, or None when the slot is empty."""
+
+    ticket: int
+    segment: Segment | None
+
+
+@dataclass(frozen=True, slots=True)
+class GetFailed:
+    """`Get` failed. `reason` is set where trying again cannot help: the object is damaged or too new."""
+
+    ticket: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """`Create` is answered."""
+
+    seq: int
+    attempt: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`ListNodes` is answered."""
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Changes wait to be written: a packed body and the number by which its fate is told."""
+
+    body: bytes
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrioritySet:
+    """An operator gave this node another priority."""
+
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The node shall stop cleanly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """`LeaveOffice` is done: nothing acts any more."""
+
+
+Event = (
+    Started
+    | Woken
+    | Loaded
+    | LoadFailed
+    | Got
+    | GetFailed
+    | Created
+    | Listed
+    | Offered
+    | PrioritySet
+    | StopAsked
+    | Quiet
+)
+
+# ---- actions
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Throw the state away and load the newest snapshot -> Loaded, LoadFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Read a segment -> Got, GetFailed, with the same ticket."""
+
+    seq: int
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create a segment, once -> Created."""
+
+    seq: int
+    attempt: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListNodes:
+    """Read all membership records -> Listed (nothing, when it fails)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecord:
+    """Write this node's own record."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Let a segment of the journal take effect on the state. `batch`: the number of our own Changes in it."""
+
+    segment: Segment
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A batch will not be written by this node. `unknown`: it was sent, and may have been written."""
+
+    batch: int
+    unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOffice:
+    """This node leads: begin to act. Each outside action asks `Machine.may_act` first."""
+
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOffice:
+    """Stop all that acts; offer no more batches -> Quiet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The node has ended. `reason` None: cleanly."""
+
+    reason: str | None = None
+
+
+Action = Load | Get | Create | ListNodes | WriteRecord | Apply | Drop | TakeOffice | LeaveOffice | Exit

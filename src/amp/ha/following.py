@@ -1,0 +1,150 @@
+"""What a node does that does not lead: load, follow, and decide to stand. Pure.
+
+R1: it loads, then reads segment n+1 until that is absent, then once a poll. A candidate stands only on an absence that
+it has just read, with all before it applied (E1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from amp.ha import events as ev
+from amp.ha.election import Plane, condition, wait_to_stand
+from amp.ha.lease import standby_elapsed
+from amp.ha.modes import HaMode
+from amp.ha.node import Node, Phase
+from amp.kit.clock import Reading
+from amp.store.segment import Segment
+
+
+def loaded(node: Node, event: ev.Loaded) -> None:
+    """The snapshot is in place: read on from there."""
+    if node.phase is Phase.LOADING:
+        node.log.restart(event.position, event.members, event.has_state)
+        node.get(node.log.seq + 1)
+
+
+def got(node: Node, event: ev.Got) -> None:
+    """The next slot was read."""
+    _note_outage(node)
+    node.read_at = node.now
+    if event.segment is not None:
+        follow(node, event.segment)
+    elif node.phase is Phase.LOADING:
+        _reached_end(node)
+    elif node.phase is Phase.FOLLOWING:
+        _consider_standing(node)
+
+
+def get_failed(node: Node, event: ev.GetFailed) -> None:
+    """The next slot could not be read: now, or ever."""
+    if event.reason is not None:
+        node.fail(event.reason)
+    else:
+        # The next try comes a poll later; what counts as an outage is measured between answers.
+        node.retry_at = node.now
+
+
+def follow(node: Node, segment: Segment) -> None:
+    """Take in the segment that came next, and read on at once."""
+    if not node.extend(segment):
+        return
+    if node.phase is Phase.FOLLOWING:
+        node.news = True
+        _decide_mode(node)
+    if node.phase in (Phase.LOADING, Phase.FOLLOWING):
+        node.get(node.log.seq + 1)
+
+
+def advance(node: Node) -> None:
+    """Read again when it is time to."""
+    if node.reading or node.stands:
+        return
+    if node.phase is Phase.FOLLOWING and _poll_left(node, node.now) <= 0:
+        node.get(node.log.seq + 1)
+    elif node.phase is Phase.LOADING and node.retry_at is not None and _retry_left(node, node.now) <= 0:
+        node.retry_at = None
+        node.get(node.log.seq + 1)
+
+
+def waits(node: Node, now: Reading) -> Iterator[float]:
+    """Answer what a follower waits for, in seconds."""
+    if node.reading:
+        return
+    if node.phase is Phase.FOLLOWING:
+        yield _poll_left(node, now)
+    elif node.phase is Phase.LOADING and node.retry_at is not None:
+        yield _retry_left(node, now)
+
+
+def _retry_left(node: Node, now: Reading) -> float:
+    return node.identity.poll - standby_elapsed(node.retry_at, now) if node.retry_at else 0.0
+
+
+def _poll_left(node: Node, now: Reading) -> float:
+    """A poll after the last answer; sooner when this node may then stand, so that no time-out waits for a poll."""
+    if node.retry_at is not None:
+        return _retry_left(node, now)
+    if node.read_at is None:
+        return 0.0
+    poll = node.identity.poll - standby_elapsed(node.read_at, now)
+    return min(poll, _stand_left(node, now)) if _may_stand(node) else poll
+
+
+def _note_outage(node: Node) -> None:
+    """E3: a candidate that could not read for longer than a beat lets the leader be heard first."""
+    node.retry_at = None
+    if node.read_at is not None and node.phase is Phase.FOLLOWING:
+        limit = node.identity.beat + 2 * node.identity.poll
+        if standby_elapsed(node.read_at, node.now) > limit:
+            node.held_since = node.now
+
+
+def _stand_left(node: Node, now: Reading) -> float:
+    left = wait_to_stand(node.outlook(), now)
+    if node.held_since is not None and node.log.head is not None and node.log.head.header.kind != "resign":
+        left = max(left, 2 * node.identity.beat - standby_elapsed(node.held_since, now))
+    return left
+
+
+def _may_stand(node: Node) -> bool:
+    return node.phase is Phase.FOLLOWING and node.identity.mode.may_lead and node.stopping_since is None
+
+
+def _reached_end(node: Node) -> None:
+    node.log.sight_head(node.now)
+    node.phase = Phase.FOLLOWING
+    if not node.decided and node.identity.rebind and not node.log.has_state:
+        node.fail("persistMode=REBIND, but there is no state to rebind to: set persistMode=AUTO to start fresh")
+        return
+    _decide_mode(node)
+    if node.phase is Phase.FOLLOWING:
+        _consider_standing(node)
+
+
+def _decide_mode(node: Node) -> None:
+    """Decide the mode at start, as far as the journal's end allows."""
+    if node.decided:
+        return
+    own, plane = node.identity, condition(node.log.head, node.news)
+    if own.claims:
+        if plane is Plane.ALIVE and node.log.head is not None:
+            leader = node.log.head.header.node
+            asked = "persistMode=CLEAN" if own.clean else f"highAvailabilityMode={own.mode}"
+            at = node.log.address_of(leader)
+            node.fail(f"{asked}, but node {leader} is master already{' at ' + at if at else ''}")
+    elif own.mode.needs_master and plane is Plane.NONE:
+        node.fail(f"highAvailabilityMode={own.mode}, but there is no master: start one first, or set AUTO")
+    elif own.mode is not HaMode.AUTO or plane is not Plane.NONE:
+        node.decided = True
+
+
+def _consider_standing(node: Node) -> None:
+    """The next slot has just been read empty: stand, if it is time (E1-E4)."""
+    if not _may_stand(node) or _stand_left(node, node.now) > 0:
+        return
+    if not node.applies:
+        node.applies = True
+        node.start_load()
+        return
+    node.stands = True

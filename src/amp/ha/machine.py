@@ -1,0 +1,109 @@
+"""One node of the plane as a state machine: events in, actions out. Pure; no clock, no I/O, no asyncio.
+
+It reads the journal, stands when its leader is gone, leads, resigns, and steps down, by the rules of the protocol
+(their numbers stand in the comments of `following` and `leading`). `elector` carries the actions out on real things,
+`amp.testing.sim` on simulated ones.
+
+Whoever creates segment n+1 after reading segment n leads; everything here only decides when to try, and when one that
+has won may act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amp.ha import events as ev
+from amp.ha import following, leading
+from amp.ha.lease import standby_elapsed
+from amp.ha.node import Identity, Node, Phase
+from amp.kit.clock import Reading
+
+__all__ = ["Identity", "Machine", "Phase"]
+
+#: How long an idle machine sleeps at most, in seconds.
+LONGEST_SLEEP = 5.0
+
+
+class Machine(Node):
+    """Events in by `handle`, actions out; `wake_in` says when to call again at the latest."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        """Take an event in; answers what is to be done, in this order."""
+        self.now = now
+        if self.phase is not Phase.ENDED:
+            _HANDLERS[type(event)](self, event)
+            following.advance(self)
+            leading.advance(self)
+            self.tend_records()
+        out, self.out = self.out, []
+        return out
+
+    def wake_in(self, now: Reading) -> float:
+        """Answer the seconds after which `Woken` is due at the latest."""
+        waits = [LONGEST_SLEEP, *following.waits(self, now), *leading.waits(self, now)]
+        if self.record_at is not None and self.keeps_records():
+            waits.append(self.record_period() - standby_elapsed(self.record_at, now))
+        return max(0.001, min(waits))
+
+
+def _started(node: Node, _: ev.Started) -> None:
+    node.start_load()
+
+
+def _woken(_: Node, __: ev.Woken) -> None:
+    """Only time has passed; `advance` looks at the clock."""
+
+
+def _priority_set(node: Node, event: ev.PrioritySet) -> None:
+    node.priority = event.priority
+
+
+def _listed(node: Node, event: ev.Listed) -> None:
+    node.roster = node.roster.updated(event.records, node.now, node.log.seq)
+
+
+def _load_failed(node: Node, event: ev.LoadFailed) -> None:
+    node.fail(event.reason)
+
+
+def _got(node: Node, event: ev.Got) -> None:
+    if not _awaited(node, event.ticket):
+        return
+    if node.append is not None:
+        leading.slot_read(node, node.append, event.segment)
+    else:
+        following.got(node, event)
+
+
+def _get_failed(node: Node, event: ev.GetFailed) -> None:
+    if not _awaited(node, event.ticket):
+        return
+    if node.append is not None and event.reason is None:
+        node.append.slot_is_unreadable(node.now)
+    else:
+        following.get_failed(node, event)
+
+
+def _awaited(node: Node, ticket: int) -> bool:
+    """Tell whether this is the answer to the last question; answers to earlier ones count no more."""
+    awaited = node.reading and ticket == node.ticket
+    if awaited:
+        node.reading = False
+    return awaited
+
+
+_HANDLERS: dict[type[Any], Callable[[Node, Any], None]] = {
+    ev.Started: _started,
+    ev.Woken: _woken,
+    ev.PrioritySet: _priority_set,
+    ev.Listed: _listed,
+    ev.LoadFailed: _load_failed,
+    ev.Loaded: following.loaded,
+    ev.Got: _got,
+    ev.GetFailed: _get_failed,
+    ev.Created: leading.created,
+    ev.Offered: leading.offered,
+    ev.StopAsked: leading.stop_asked,
+    ev.Quiet: leading.quiet,
+}

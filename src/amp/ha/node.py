@@ -1,0 +1,245 @@
+"""What a node is at a moment, in all its roles, and what the roles share. Pure.
+
+`following` and `leading` hold what each role does with it, `machine` puts them together.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from amp.ha import events as ev
+from amp.ha.appender import Append
+from amp.ha.election import Ground, Outlook
+from amp.ha.lease import BEATS, Lease, standby_elapsed
+from amp.ha.log import Log
+from amp.ha.members import Record, Roster
+from amp.ha.modes import HaMode, NodeState
+from amp.kit.clock import Reading
+from amp.kit.errors import Invalid
+from amp.store.segment import Segment
+
+
+class Phase(enum.StrEnum):
+    """Where a node is in its life."""
+
+    LOADING = "loading"  # reads until it has reached the end of the journal
+    FOLLOWING = "following"
+    STANDING = "standing"  # its election is under way
+    LEADING = "leading"  # has won; in office or waiting for it
+    DEPOSED = "deposed"  # another leads; what acted is being stopped
+    RESIGNING = "resigning"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this node is and what it was told. `timeout`, `poll`: seconds. `local`: listing the store costs nothing."""
+
+    node: str
+    instance: str
+    plane: str
+    name: str
+    address: str
+    version: str
+    mode: HaMode
+    timeout: float
+    poll: float
+    hot: bool = True  # an AUTO standby follows the state
+    clean: bool = False  # persistMode=CLEAN
+    rebind: bool = False  # persistMode=REBIND
+    exit_on_failure: bool = True
+    local: bool = False
+    priority: int = 0
+    started_ms: int = 0
+
+    @property
+    def beat(self) -> float:
+        """Seconds between an idle leader's appends."""
+        return self.timeout / BEATS
+
+    @property
+    def claims(self) -> bool:
+        """True where the node wants to lead or to fail."""
+        return self.clean or self.mode in (HaMode.MASTER, HaMode.DISABLED)
+
+
+class Node:
+    """The mutable state of one node. `out`: the actions decided since the last event; `now`: when that came."""
+
+    def __init__(self, identity: Identity, nonce: Callable[[], str]) -> None:
+        self.identity = identity
+        self.nonce = nonce
+        self.log = Log(identity.plane)
+        self.roster = Roster({})
+        self.phase = Phase.LOADING
+        self.priority = identity.priority
+        self.hot = identity.hot if identity.mode is HaMode.AUTO else identity.mode is not HaMode.STANDBY
+        self.applies = self.hot  # a warm node that is about to stand loads its state, too
+        self.decided = False  # the mode at start
+        self.problem: str | None = None
+        # of a follower
+        self.news = False  # a segment came after the end had been reached once
+        self.ticket = 0
+        self.reading = False
+        self.read_at: Reading | None = None  # when the last read was answered
+        self.retry_at: Reading | None = None  # a read failed then
+        self.held_since: Reading | None = None  # E3: after an outage of its own
+        self.stands = False  # decided to stand; `leading` does it
+        # of a candidate and a leader
+        self.append: Append | None = None
+        self.lease: Lease | None = None
+        self.ground: Ground | None = None
+        self.in_office = False
+        self.took_office = False  # TakeOffice was said, LeaveOffice not yet
+        self.clean_due = identity.clean
+        self.stopping_since: Reading | None = None
+        self.over: int | None = None
+        # records
+        self.counter = 0
+        self.written: tuple[Any, ...] | None = None
+        self.record_at: Reading | None = None
+        self.listed_at: Reading | None = None
+        self.now = Reading(0.0, 0.0, 0.0)
+        self.out: list[ev.Action] = []
+
+    # ---- what others ask
+
+    def lease_left(self, now: Reading) -> float | None:
+        """Answer the seconds left of the lease, None where there is none."""
+        if self.lease is None:
+            return None
+        pending = self.append.segment.header.timeout_ms / 1000 if self.append else None
+        return self.lease.left(now, pending)
+
+    def may_act(self, now: Reading) -> bool:
+        """Tell whether an outside action may start at this moment (S4)."""
+        if self.phase is not Phase.LEADING or not self.in_office:
+            return False
+        left = self.lease_left(now)
+        return left is not None and left > 0
+
+    def wants_batch(self, now: Reading) -> bool:
+        """Tell whether `Offered` would be taken now."""
+        return self.append is None and self.took_office and self.may_act(now)
+
+    def state(self, now: Reading) -> NodeState:
+        """Answer what the node says of itself at this moment."""
+        if self.phase is Phase.ENDED:
+            return NodeState.TERMINATED
+        if self.phase is Phase.FAILED:
+            return NodeState.FAILED
+        if self.may_act(now):
+            return NodeState.MASTER
+        if not self.decided or self.phase in (Phase.LOADING, Phase.DEPOSED):
+            return NodeState.INITIALIZING
+        if self.identity.mode is HaMode.HOT_BACKUP:
+            return NodeState.HOT_BACKUP
+        return NodeState.HOT_STANDBY if self.hot or self.phase is Phase.LEADING else NodeState.STANDBY
+
+    def is_fenced(self, now: Reading) -> bool:
+        """Tell whether the node leads, but its lease is over (T4)."""
+        return self.phase is Phase.LEADING and self.in_office and not self.may_act(now)
+
+    # ---- what the roles share
+
+    def start_load(self) -> None:
+        """Throw the state away and read from the newest snapshot on."""
+        self.phase, self.reading = Phase.LOADING, False
+        self.ticket += 1
+        self.out.append(ev.Load())
+
+    def get(self, seq: int) -> None:
+        """Ask for a segment; answers of earlier questions no longer count."""
+        self.ticket += 1
+        self.reading = True
+        self.out.append(ev.Get(seq, self.ticket))
+
+    def fail(self, reason: str) -> None:
+        """Give up: this node leads no more and says why. At start the process ends."""
+        self.problem = reason
+        at_start = not self.decided
+        self.phase, self.lease, self.in_office = Phase.FAILED, None, False
+        if self.append is not None and self.append.batch is not None:
+            self.out.append(ev.Drop(self.append.batch, unknown=True))
+        self.append = None
+        if self.took_office:
+            self.took_office = False
+            self.out.append(ev.LeaveOffice())
+        self.decided = True
+        if at_start and self.identity.exit_on_failure:
+            self.end(reason)
+
+    def end(self, reason: str | None = None) -> None:
+        """The node is over; its record says so."""
+        self.phase, self.lease, self.in_office = Phase.ENDED, None, False
+        if self.written is not None:
+            self.out.append(ev.WriteRecord(self._record(NodeState.TERMINATED)))
+        self.out.append(ev.Exit(reason))
+
+    def extend(self, segment: Segment, batch: int | None = None) -> bool:
+        """Take a segment into the log and let it take effect; False when it does not fit and the node has failed."""
+        try:
+            self.log.extend(segment, self.now)
+        except Invalid as problem:
+            self.fail(f"{problem.message}; run: amp store verify")
+            return False
+        if self.applies:
+            self.out.append(ev.Apply(segment, batch))
+        return True
+
+    # ---- membership records
+
+    def keeps_records(self) -> bool:
+        return self.identity.mode is not HaMode.DISABLED and self.phase not in (Phase.ENDED, Phase.LOADING)
+
+    def record_period(self) -> float:
+        return self.identity.poll if self.identity.local else self.identity.timeout / 3
+
+    def tend_records(self) -> None:
+        if not self.keeps_records():
+            return
+        state = self.state(self.now)
+        facts = (state, self.priority, self.over)
+        due = self.record_at is None or standby_elapsed(self.record_at, self.now) >= self.record_period()
+        if self.written != facts or (due and (self.phase is not Phase.LEADING or self.identity.local)):
+            self.written = facts
+            self.out.append(ev.WriteRecord(self._record(state)))
+        elif due:
+            self.record_at = self.now
+        waits_for_office = self.phase is Phase.LEADING and not self.in_office
+        reads_records = self.phase is Phase.LEADING or self.identity.local
+        period = self.identity.poll if waits_for_office else self.record_period()
+        if reads_records and (self.listed_at is None or standby_elapsed(self.listed_at, self.now) >= period):
+            self.listed_at = self.now
+            self.out.append(ev.ListNodes())
+
+    def _record(self, state: NodeState) -> Record:
+        own = self.identity
+        self.counter += 1
+        self.record_at = self.now
+        return Record(
+            id=own.node,
+            instance=own.instance,
+            plane=own.plane,
+            name=own.name,
+            address=own.address,
+            mode=own.mode.value,
+            state=state.value,
+            priority=self.priority,
+            version=own.version,
+            counter=self.counter,
+            seq=self.log.seq,
+            hash=self.log.head.hash if self.log.head else "",
+            over=self.over,
+            started=own.started_ms,
+            at=self.now.wall_ms,
+        )
+
+    def outlook(self) -> Outlook:
+        """Gather what the decision to stand is made of."""
+        own, log = self.identity, self.log
+        return Outlook(own.node, log.head, log.seen, log.members, own.timeout, own.poll)

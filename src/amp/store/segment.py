@@ -1,0 +1,195 @@
+"""The bytes of a segment and of every other sealed object, and what they must be to follow one another.
+
+An object is a line `AMP1 <sha256 of all that follows>`, one line of JSON (the header), and a body: gzip of JSON lines,
+or nothing. That sha256 is the object's *hash*; each segment names the hash of the one before, so that one sequence of
+segments has one meaning. Pure: bytes in, values out. What the lines of a body say is `plane.codec`'s business.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from amp.kit.errors import Internal, Invalid
+
+#: The format that this version writes, and the newest that it reads (U1, U2).
+FORMAT = 1
+NO_HASH = "0" * 64
+_MAGIC = b"AMP1 "
+_PREFIX = len(_MAGIC) + 64 + 1
+
+
+class Damaged(Invalid):
+    """An object is not what was written, or does not follow the one before it. `key` says which."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key} is damaged: {why}")
+        self.key = key
+
+
+class TooNew(Invalid):
+    """An object has a format that this version cannot read (U2)."""
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One node, as the leader lists it for elections. In rank order within `Header.members`."""
+
+    id: str
+    instance: str = ""
+    address: str = ""
+    mode: str = "AUTO"
+    state: str = "HOT_STANDBY"
+    priority: int = 0
+    version: str = ""
+    max_format: int = FORMAT
+    hot: bool = True
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The header of a segment; ha-protocol's table says what each field is for. `at`: wall-clock ms, for people."""
+
+    plane: str
+    seq: int
+    term: int
+    kind: str  # elect | commit | resign | reset
+    node: str
+    nonce: str
+    prev: str
+    timeout_ms: int
+    format: int = FORMAT
+    in_office: bool = False
+    members: list[Member] | None = None
+    clean: bool = False
+    successor: str | None = None
+    to: int | None = None
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A header, its hash, and the packed body (empty for a beat)."""
+
+    header: Header
+    hash: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reader is: the last segment that it has, without its body."""
+
+    header: Header
+    hash: str
+
+    @property
+    def seq(self) -> int:
+        """The last seq that was read."""
+        return self.header.seq
+
+
+def segment_key(seq: int) -> str:
+    """Name the object that holds a segment."""
+    return f"journal/{seq:016d}"
+
+
+def pack(lines: list[bytes]) -> bytes:
+    """Pack lines into a body; the same lines give the same bytes."""
+    return gzip.compress(b"\n".join(lines), compresslevel=1, mtime=0) if lines else b""
+
+
+def unpack(body: bytes) -> list[bytes]:
+    """Answer the lines of a body."""
+    return gzip.decompress(body).split(b"\n") if body else []
+
+
+def seal(header: msgspec.Struct, body: bytes) -> tuple[bytes, str]:
+    """Make an object's bytes; answers them and their hash."""
+    rest = msgspec.json.encode(header) + b"\n" + body
+    digest = hashlib.sha256(rest).hexdigest()
+    return _MAGIC + digest.encode() + b"\n" + rest, digest
+
+
+S = TypeVar("S")
+
+
+def unseal(data: bytes, key: str, kind: type[S]) -> tuple[S, bytes, str]:
+    """Check an object and take it apart: header, body, hash. `kind`: the header's type.
+
+    Raises: Damaged, TooNew.
+    """
+    if data[: len(_MAGIC)] != _MAGIC or data[_PREFIX - 1 : _PREFIX] != b"\n":
+        raise Damaged(key, "it does not begin with the line that each object of a plane begins with")
+    stated = data[len(_MAGIC) : _PREFIX - 1].decode("ascii", "replace")
+    rest = memoryview(data)[_PREFIX:]
+    found = hashlib.sha256(rest).hexdigest()
+    if stated != found:
+        raise Damaged(key, f"its content has the hash {found[:12]}..., but it says {stated[:12]}...")
+    end = data.find(b"\n", _PREFIX)
+    if end < 0:
+        raise Damaged(key, "it has no header line")
+    raw = data[_PREFIX:end]
+    _check_format(raw, key)
+    try:
+        return msgspec.json.decode(raw, type=kind), data[end + 1 :], found
+    except msgspec.ValidationError as problem:
+        raise Damaged(key, f"its header is not one of this format: {problem}") from problem
+
+
+def _check_format(raw: bytes, key: str) -> None:
+    try:
+        stated: Any = msgspec.json.decode(raw)
+        written = stated.get("format", FORMAT)
+    except (msgspec.DecodeError, AttributeError) as problem:
+        raise Damaged(key, "its header is not JSON") from problem
+    if isinstance(written, int) and written > FORMAT:
+        raise TooNew(
+            f"{key} has format {written}, and this version reads up to {FORMAT}: "
+            "a newer version of AMP wrote it; upgrade this node"
+        )
+
+
+def build(header: Header, body: bytes) -> tuple[bytes, Segment]:
+    """Make a segment; answers its bytes and its value."""
+    data, digest = seal(header, body)
+    return data, Segment(header, digest, body)
+
+
+def parse(data: bytes, seq: int) -> Segment:
+    """Read the segment `seq`. Raises: Damaged, TooNew."""
+    key = segment_key(seq)
+    header, body, digest = unseal(data, key, Header)
+    if header.seq != seq:
+        raise Damaged(key, f"it says that it is segment {header.seq}")
+    return Segment(header, digest, body)
+
+
+def check_follows(segment: Segment, before: Position | None, plane: str) -> None:
+    """Check that a segment follows another one (None: is the first) of this plane (R1).
+
+    Raises: Damaged, naming what does not fit.
+    """
+    new, key = segment.header, segment_key(segment.header.seq)
+    if new.plane != plane:
+        raise Damaged(key, f"it belongs to the plane {new.plane}, not to {plane}")
+    if before is None:
+        if new.seq != 1 or new.prev != NO_HASH or new.kind != "elect":
+            raise Damaged(key, "a journal begins with segment 1, an election")
+        return
+    old = before.header
+    if new.seq != old.seq + 1:
+        raise Internal(f"segment {new.seq} was checked against segment {old.seq}")
+    if new.prev != before.hash:
+        raise Damaged(key, f"it follows a segment {new.prev[:12]}..., but {segment_key(old.seq)} is {before.hash[:12]}")
+    if new.kind == "elect":
+        if new.term <= old.term:
+            raise Damaged(key, f"it elects for term {new.term} after term {old.term}")
+    elif new.kind not in ("commit", "resign", "reset"):
+        raise Damaged(key, f"its kind {new.kind!r} is unknown")
+    elif old.kind == "resign":
+        raise Damaged(key, "only an election may follow a resignation")
+    elif new.term != old.term or new.node != old.node:
+        raise Damaged(key, f"node {new.node} wrote it in term {new.term}, but {old.node} leads term {old.term} there")

@@ -1,0 +1,181 @@
+"""A simulated node: the real machine, a driver that obeys it, and a state made of the operations it has applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from amp.ha import events as ev
+from amp.ha.lease import BEATS
+from amp.ha.machine import Identity, Machine
+from amp.ha.members import Record, record_key
+from amp.kit.clock import Reading
+from amp.kit.errors import Invalid
+from amp.store.segment import Member, Position, Segment, pack, parse, segment_key, unpack
+from amp.testing.sim.world import SimClock, SimStore, World
+
+#: Builds a machine; the tests plant bugs here.
+MachineFactory = Callable[[Identity, Callable[[], str]], Machine]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a simulated leader saves: a position and the operations up to it."""
+
+    position: Position
+    members: tuple[Member, ...]
+    has_state: bool
+    ops: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What really happened, as nobody inside the plane could know it."""
+
+    acked: set[str] = field(default_factory=set)  # operations that were said to be done
+    acked_seq: int = 0  # the newest segment that holds one of them
+    failed: set[str] = field(default_factory=set)  # operations that were said not to have happened
+    led: dict[int, str] = field(default_factory=dict)  # term -> the node that believed to lead it
+    snapshots: list[Snapshot] = field(default_factory=list)
+    offices: int = 0
+
+
+class SimNode:
+    """One run of a node. A crash abandons it: nothing of it runs any more, its requests may still land."""
+
+    def __init__(
+        self, world: World, store: SimStore, clock: SimClock, identity: Identity, tally: Tally, make: MachineFactory
+    ) -> None:
+        self.world, self.store, self.clock, self.tally = world, store, clock, tally
+        self.identity = identity
+        self.machine = make(identity, lambda: f"{world.rng.getrandbits(64):016x}")
+        self.alive = True
+        self.paused = False
+        self.cut = False  # its requests do not reach the store
+        self.moved = False  # since the properties were checked last
+        self.exited: str | None = None
+        self.ops: list[str] = []  # applied, in order
+        self.applied = 0
+        self._inbox: list[ev.Event] = []
+        self._waiting: list[str] = []  # operations of clients
+        self._batches: dict[int, list[str]] = {}
+        self._wake_at: float | None = None
+        self._limit = identity.timeout / BEATS
+
+    def feed(self, event: ev.Event) -> None:
+        """Let an event reach the machine, later if it is frozen."""
+        if not self.alive:
+            return
+        if self.paused:
+            self._inbox.append(event)
+            return
+        self.moved = True
+        for action in self.machine.handle(event, self.clock.read()):
+            self._do(action)
+        self._offer()
+        self._plan_wake()
+
+    def resume(self) -> None:
+        """Thaw: everything that came meanwhile arrives now."""
+        self.paused = False
+        inbox, self._inbox = [*self._inbox, ev.Woken()], []
+        for event in inbox:
+            self.feed(event)
+
+    def submit(self, op: str) -> None:
+        """A client asks for an operation."""
+        self._waiting.append(op)
+        self.feed(ev.Woken())
+
+    def may_act(self) -> bool:
+        """Tell whether this node would start an outside action right now, also if it is frozen and thaws now."""
+        machine = self.machine
+        return self.alive and machine.in_office and machine.may_act(self.clock.read())
+
+    def now(self) -> Reading:
+        """Read this node's clock."""
+        return self.clock.read()
+
+    def _plan_wake(self) -> None:
+        if not self.alive:
+            return
+        due = self.world.time + self.clock.true_delay(self.machine.wake_in(self.clock.read())) + 1e-4
+        if self._wake_at is not None and self._wake_at <= due:
+            return  # an earlier call comes anyway, and plans the next
+        self._wake_at = due
+
+        def wake() -> None:
+            if self._wake_at == due:
+                self._wake_at = None
+                self.feed(ev.Woken())
+
+        self.world.after(due - self.world.time, wake)
+
+    def _offer(self) -> None:
+        if self._waiting and self.machine.wants_batch(self.clock.read()):
+            number = len(self._batches) + 1
+            self._batches[number], self._waiting = self._waiting, []
+            body = pack([op.encode() for op in self._batches[number]])
+            for action in self.machine.handle(ev.Offered(body, number), self.clock.read()):
+                self._do(action)
+
+    def _do(self, action: ev.Action) -> None:
+        world, store = self.world, self.store
+        limit = self.clock.true_delay(self._limit)
+        match action:
+            case ev.Load():
+                self._load()
+            case ev.Get(seq, ticket):
+                store.get(segment_key(seq), limit, lambda ok, data: self._read(seq, ticket, ok, data), self.cut)
+            case ev.Create(seq, attempt, data):
+                store.create(
+                    segment_key(seq), data, limit, lambda out: self.feed(ev.Created(seq, attempt, out)), self.cut
+                )
+            case ev.ListNodes() if not self.cut:
+                store.list("nodes/", self._listed)
+            case ev.WriteRecord(record) if not self.cut:
+                store.put(record_key(record.id), msgspec.json.encode(record))
+            case ev.Apply(segment, batch):
+                self._apply(segment, batch)
+            case ev.Drop(batch, unknown):
+                if not unknown:
+                    self.tally.failed.update(self._batches[batch])
+            case ev.TakeOffice():
+                self.tally.offices += 1
+            case ev.LeaveOffice():
+                self._waiting.clear()
+                world.after(world.rng.uniform(0.0, 0.2), lambda: self.feed(ev.Quiet()))
+            case ev.Exit(reason):
+                self.alive, self.exited = False, reason or "stopped"
+
+    def _load(self) -> None:
+        chosen = self.tally.snapshots[-1] if self.tally.snapshots else None
+        self.ops, self.applied = (list(chosen.ops), chosen.position.seq) if chosen else ([], 0)
+        event = ev.Loaded(chosen.position, chosen.members, chosen.has_state) if chosen else ev.Loaded(None)
+        self.world.after(self.world.rng.uniform(0.0, 0.3), lambda: self.feed(event))
+
+    def _read(self, seq: int, ticket: int, ok: bool, data: bytes | None) -> None:
+        if not ok:
+            self.feed(ev.GetFailed(ticket))
+            return
+        try:
+            self.feed(ev.Got(ticket, parse(data, seq) if data is not None else None))
+        except Invalid as problem:
+            self.feed(ev.GetFailed(ticket, problem.message))
+
+    def _listed(self, found: list[bytes]) -> None:
+        self.feed(ev.Listed(tuple(msgspec.json.decode(each, type=Record) for each in found)))
+
+    def _apply(self, segment: Segment, batch: int | None) -> None:
+        if segment.header.kind == "reset":
+            self.ops.clear()
+        self.ops.extend(line.decode() for line in unpack(segment.body))
+        self.applied = segment.header.seq
+        if batch is not None:
+            self.tally.acked.update(self._batches[batch])
+            self.tally.acked_seq = max(self.tally.acked_seq, self.applied)
+        log = self.machine.log
+        if batch is not None and self.applied % 17 == 0 and log.head is not None and log.head.seq == self.applied:
+            self.tally.snapshots.append(Snapshot(log.head, log.members, log.has_state, tuple(self.ops)))

@@ -1,0 +1,170 @@
+"""Bugs to plant. Each breaks one rule of the protocol; a simulator that does not notice one cannot be trusted.
+
+The numbers are those of the protocol's list. `tests/sim/test_planted.py` pins how many seeds each may take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from amp.ha import events as ev
+from amp.ha.appender import Append
+from amp.ha.lease import Lease, Sighting
+from amp.ha.log import Log
+from amp.ha.machine import Identity, Machine, Phase
+from amp.kit.clock import Reading
+from amp.store.objects import Outcome
+from amp.store.segment import Header, Segment, build
+
+
+class _OursByNode(Append):
+    """2: bytes in the slot count as ours by the node's name alone."""
+
+    def is_ours(self, found: Segment) -> bool:
+        return found.header.node == self.segment.header.node
+
+
+class _TimeoutIsFailure(Append):
+    """3: an attempt without an answer counts as one that failed: the slot is free for other bytes."""
+
+    def answered(self, attempt: int, outcome: Outcome) -> bool:
+        if outcome is Outcome.UNKNOWN and self.segment.header.kind == "commit" and self.batch is None:
+            again = replace_header(self.segment, nonce=f"again{attempt}{self.segment.header.nonce}")
+            self.data, self.segment = again
+        return Append.answered(self, attempt, outcome)
+
+    def is_ours(self, found: Segment) -> bool:
+        # With other bytes for the same seq, only the name is left to tell one's own by.
+        return found.header.node == self.segment.header.node
+
+
+class _AnswersTooEarly(Append):
+    """5: an answer does not wait for the decision."""
+
+    def answered(self, attempt: int, outcome: Outcome) -> bool:
+        return outcome is not Outcome.EXISTS or Append.answered(self, attempt, outcome)
+
+
+def replace_header(segment: Segment, **fields: str) -> tuple[bytes, Segment]:
+    """Build a segment again with another header field."""
+    from msgspec.structs import replace as struct_replace
+
+    header: Header = struct_replace(segment.header, **fields)
+    return build(header, segment.body)
+
+
+class _Appending(Machine):
+    """A machine whose appends are of another kind."""
+
+    kind: type[Append] = Append
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        actions = super().handle(event, now)
+        one = self.append
+        if one is not None and type(one) is Append:
+            self.append = self.kind(one.segment, one.data, one.started, one.batch, one.attempt, one.need, one.retry_at)
+        return actions
+
+
+class _OursByNodeMachine(_Appending):
+    kind = _OursByNode
+
+
+class _TimeoutIsFailureMachine(_Appending):
+    kind = _TimeoutIsFailure
+
+
+class _AnswersTooEarlyMachine(_Appending):
+    kind = _AnswersTooEarly
+
+
+class _LeaseFromAnswer(Machine):
+    """12: the lease counts from the answer."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        before = self.lease
+        actions = super().handle(event, now)
+        if self.lease is not None and self.lease is not before:
+            self.lease = Lease(now, self.lease.timeout)
+        return actions
+
+
+class _StandsEarly(Log):
+    """18: the standby uses its own time-out alone, though the leader's is longer."""
+
+    def extend(self, segment: Segment, now: Reading) -> None:
+        super().extend(segment, now)
+        if self.seen is not None:
+            self.seen = replace(self.seen, timeout=0.0)
+
+
+class _OwnTimeoutAlone(Machine):
+    def __init__(self, identity: Identity, nonce: Callable[[], str]) -> None:
+        super().__init__(identity, nonce)
+        self.log = _StandsEarly(identity.plane)
+
+
+class _LongLease(Lease):
+    """21: the lease is as long as the time-out, and more."""
+
+    def left(self, now: Reading, bound: float | None = None) -> float:
+        return super().left(now, bound) + 0.2 * self.timeout
+
+
+class _WholeLease(Machine):
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        actions = super().handle(event, now)
+        if self.lease is not None and type(self.lease) is Lease:
+            self.lease = _LongLease(self.lease.start, self.lease.timeout)
+        return actions
+
+
+class _ActsUntilAcknowledged(Machine):
+    """17: the resigning leader acts until its resignation is acknowledged."""
+
+    def may_act(self, now: Reading) -> bool:
+        if self.phase is Phase.RESIGNING and self.in_office and self._kept is not None:
+            return self._kept.left(now) > 0
+        self._kept = self.lease
+        return super().may_act(now)
+
+    _kept: Lease | None = None
+
+
+class _TimerFromStart(Log):
+    """13: the standby's timer counts from the start of its read, or sooner."""
+
+    def extend(self, segment: Segment, now: Reading) -> None:
+        super().extend(segment, now)
+        if self.seen is not None and self.seen.at is now:
+            early = Reading(now.boot - 1.0, now.raw - 1.0, now.wall - 1.0)
+            self.seen = Sighting(self.seen.seq, early, self.seen.timeout)
+
+
+class _EarlyTimer(Machine):
+    def __init__(self, identity: Identity, nonce: Callable[[], str]) -> None:
+        super().__init__(identity, nonce)
+        self.log = _TimerFromStart(identity.plane)
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A bug by its number in the protocol's list, and what has it."""
+
+    number: int
+    what: str
+    machine: Callable[[Identity, Callable[[], str]], Machine] = Machine
+    overwrites: bool = False
+
+
+PLANTED = (
+    Planted(1, "segments are overwritten", overwrites=True),
+    Planted(2, "bytes in the slot count as ours by node id alone, and retries send new ones", _TimeoutIsFailureMachine),
+    Planted(5, "an answer does not wait for the decision", _AnswersTooEarlyMachine),
+    Planted(12, "the lease counts from the answer", _LeaseFromAnswer),
+    Planted(13, "the standby's timer counts from before its read", _EarlyTimer),
+    Planted(17, "the resigning leader acts until acknowledged", _ActsUntilAcknowledged),
+    Planted(18, "the standby uses its own time-out alone", _OwnTimeoutAlone),
+    Planted(21, "the lease is as long as the time-out", _WholeLease),
+)

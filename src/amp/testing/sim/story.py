@@ -1,0 +1,252 @@
+"""One seed, one story: faults by chance, the properties asserted after every step, quiet at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amp.ha import events as ev
+from amp.ha.machine import Identity, Machine, Phase
+from amp.ha.modes import HaMode, NodeState
+from amp.store.segment import parse, segment_key, unpack
+from amp.testing.sim.node import MachineFactory, SimNode, Tally
+from amp.testing.sim.world import Faults, SimClock, SimStore, World
+
+#: True seconds with faults, then true seconds to recover in.
+STORM, CALM_POLLS = 40.0, 12.0
+
+
+class Broken(AssertionError):
+    """A property does not hold. The message names it; the seed replays it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a story came to."""
+
+    seed: int
+    segments: int
+    acked: int
+    offices: int
+    steps: int
+
+
+class Story:
+    """A plane of three to five machines, its clients, and its bad luck."""
+
+    def __init__(self, seed: int, make: MachineFactory = Machine, *, overwrites: bool = False) -> None:
+        self.seed = seed
+        self.world = World(seed)
+        self.rng = self.world.rng
+        self.store = SimStore(self.world, overwrites=overwrites)
+        self.tally = Tally()
+        self.make = make
+        self.nodes: list[SimNode] = []  # the current run on each machine
+        self.storming = True
+        self.poll = 1.0
+        self.history: list[str] = []  # hashes of the one history, as first seen by anybody
+        self.ops = 0
+        self._acked_seq = 0
+        rng = self.rng
+        count = rng.choice([2, 2, 3, 3, 4, 5])
+        self.timeouts = [rng.choice([3.0, 3.0, 6.0, 9.0]) for _ in range(count)]
+        self.modes = [rng.choice(_MODES) for _ in range(count)]
+        self.modes[0] = HaMode.AUTO  # somebody can always lead
+        self.clocks = [SimClock(self.world, self._rate(), rng.uniform(0, 1e5)) for _ in range(count)]
+        self.runs = 0
+
+    def play(self) -> Outcome:
+        """Live through it. Raises: Broken."""
+        steps = 0
+        for machine in range(len(self.clocks)):
+            self.nodes.append(self._new(machine))
+            self.world.after(self.rng.uniform(0, 3), self._starter(machine))
+        self.world.after(0.5, self._client)
+        self.world.after(1.0, self._trouble)
+        while self.world.step(STORM):
+            steps += 1
+            self._check()
+        self._clear_up()
+        calm = self._calm()
+        while self.world.step(STORM + calm):
+            steps += 1
+            self._check()
+        self._check_recovered()
+        segments = sum(key.startswith("journal/") for key in self.store.objects)
+        return Outcome(self.seed, segments, len(self.tally.acked), self.tally.offices, steps)
+
+    # ---- what happens
+
+    def _rate(self) -> float:
+        """A clock's rate: the slowest and the fastest allowed (19 % apart), or something between."""
+        return self.rng.choice([0.917, 1.091, self.rng.uniform(0.92, 1.09)])
+
+    def _new(self, machine: int) -> SimNode:
+        self.runs += 1
+        identity = Identity(
+            node=f"n{self.runs}",
+            instance=f"m{machine}",
+            plane="p",
+            name=f"m{machine}",
+            address=f"m{machine}",
+            version="1.0.0",
+            mode=self.modes[machine],
+            timeout=self.timeouts[machine],
+            poll=self.poll,
+            hot=self.rng.random() < 0.8,
+            local=self.rng.random() < 0.5,
+        )
+        return SimNode(self.world, self.store, self.clocks[machine], identity, self.tally, self.make)
+
+    def _starter(self, machine: int) -> _Starter:
+        return _Starter(self.nodes[machine])
+
+    def _restart(self, machine: int) -> None:
+        self.nodes[machine] = self._new(machine)
+        _Starter(self.nodes[machine])()
+
+    def _client(self) -> None:
+        masters = [n for n in self.nodes if n.alive and not n.paused and n.machine.state(n.now()) is NodeState.MASTER]
+        for node in masters:
+            self.ops += 1
+            node.submit(f"op{self.ops}")
+        self.world.after(self.rng.expovariate(3.0), self._client)
+
+    def _trouble(self) -> None:
+        if not self.storming:
+            return
+        rng = self.rng
+        machine = rng.randrange(len(self.nodes))
+        node = self.nodes[machine]
+        match rng.choice(_TROUBLES):
+            case "crash" if node.alive:
+                node.alive = False
+                self.world.after(rng.expovariate(1 / 4.0), lambda: self._return(machine, node))
+            case "pause" if node.alive and not node.paused:
+                node.paused = True
+                self.world.after(rng.choice([0.5, 3.0, 12.0]) * rng.random(), node.resume)
+            case "cut" if node.alive:
+                node.cut = True
+                self.world.after(rng.choice([2.0, 15.0]) * rng.random(), lambda: setattr(node, "cut", False))
+            case "stop" if node.alive and not node.paused:
+                node.feed(_STOP)
+                self.world.after(rng.uniform(2.0, 8.0), lambda: self._return(machine, node))
+            case "store":
+                self.store.faults = self._faults()
+            case "wall":
+                node.clock.wall_shift += rng.choice([-3600.0, -5.0, 0.5, 5.0, 3600.0])
+            case _:
+                pass
+        self.world.after(rng.expovariate(1 / 3.0), self._trouble)
+
+    def _return(self, machine: int, node: SimNode) -> None:
+        if self.nodes[machine] is node and not node.alive:
+            self._restart(machine)
+
+    def _faults(self) -> Faults:
+        rng = self.rng
+        kind = rng.random()
+        if kind < 0.35:
+            return Faults()
+        if kind < 0.45:
+            return Faults(down=True)
+        return Faults(
+            lost_request=rng.random() * 0.3,
+            lost_answer=rng.random() * 0.6,
+            late=rng.random() * 0.2,
+            failed_read=rng.random() * 0.2,
+            slow=rng.random() * 0.3,
+            latency=rng.choice([0.01, 0.05, 0.2]),
+        )
+
+    def _clear_up(self) -> None:
+        self.storming = False
+        self.store.faults = Faults()
+        for machine, node in enumerate(self.nodes):
+            node.cut = False
+            if node.paused:
+                node.resume()
+            if not node.alive:
+                self.modes[machine] = HaMode.AUTO
+                self._restart(machine)
+
+    def _calm(self) -> float:
+        """L1, with slow clocks and the two beats that a candidate waits after an outage: twice where a winner dies."""
+        slowest = max(self.timeouts) / 0.92
+        return 2 * (slowest + slowest / 3) + CALM_POLLS * self.poll
+
+    # ---- what must hold
+
+    def _check(self) -> None:
+        acting = [node.identity.node for node in self.nodes if node.may_act()]
+        if len(acting) > 1:
+            self._broken(f"S4: {' and '.join(acting)} hold a lease at once")
+        for node in self.nodes:
+            if node.alive and node.moved:
+                node.moved = False
+                self._check_node(node)
+        if self.tally.acked_seq != self._acked_seq:
+            self._acked_seq = self.tally.acked_seq
+            for node in self.nodes:
+                self._check_reads(node)
+
+    def _check_node(self, node: SimNode) -> None:
+        machine = node.machine
+        head = machine.log.head
+        if head is not None and machine.phase in (Phase.LEADING, Phase.RESIGNING):
+            leader = self.tally.led.setdefault(head.header.term, node.identity.node)
+            if leader != node.identity.node:
+                self._broken(f"S2: {leader} and {node.identity.node} both led term {head.header.term}")
+        if head is not None:
+            self._check_history(node, head.seq, head.hash)
+        self._check_reads(node)
+
+    def _check_reads(self, node: SimNode) -> None:
+        if node.may_act():
+            # One history (S1) makes a seq say all: who has applied it has every write up to it.
+            if node.applied < self.tally.acked_seq:
+                self._broken(f"S5: {node.identity.node} says MASTER at {node.applied}, not {self.tally.acked_seq}")
+
+    def _check_history(self, node: SimNode, seq: int, digest: str) -> None:
+        while len(self.history) < seq:
+            data = self.store.objects.get(segment_key(len(self.history) + 1))
+            if data is None:
+                self._broken(f"S1: {node.identity.node} has read {seq}, but {len(self.history) + 1} is not there")
+                return
+            self.history.append(parse(data, len(self.history) + 1).hash)
+        if self.history[seq - 1] != digest:
+            self._broken(f"S1: {node.identity.node} has another segment {seq} than the others")
+
+    def _check_recovered(self) -> None:
+        masters = [node for node in self.nodes if node.alive and node.machine.state(node.now()) is NodeState.MASTER]
+        if len(masters) != 1:
+            states = {n.identity.node: f"{n.machine.state(n.now())} {n.machine.phase}" for n in self.nodes}
+            self._broken(f"L1: {len(masters)} masters after the calm: {states}")
+        durable: list[str] = []
+        for seq in range(1, len(self.history) + 1):
+            durable += [line.decode() for line in unpack(parse(self.store.objects[segment_key(seq)], seq).body)]
+        lost = self.tally.acked - set(durable)
+        if lost:
+            self._broken(f"S3: acknowledged, and not in the journal: {sorted(lost)[:3]}")
+        wrong = self.tally.failed & set(durable)
+        if wrong:
+            self._broken(f"S3: said not to have happened, and in the journal: {sorted(wrong)[:3]}")
+        if len(durable) != len(set(durable)):
+            self._broken("S3: an operation is in the journal twice")
+
+    def _broken(self, what: str) -> None:
+        raise Broken(f"seed {self.seed}, at {self.world.time:.3f} s: {what}")
+
+
+class _Starter:
+    """Starts a node unless it has gone already."""
+
+    def __init__(self, node: SimNode) -> None:
+        self._node = node
+
+    def __call__(self) -> None:
+        self._node.feed(_START)
+
+
+_START, _STOP = ev.Started(), ev.StopAsked()
+_MODES = [HaMode.AUTO] * 6 + [HaMode.STANDBY, HaMode.HOT_STANDBY, HaMode.HOT_BACKUP, HaMode.MASTER]
+_TROUBLES = ["crash", "crash", "pause", "pause", "cut", "cut", "stop", "stop", "store", "store", "wall"]

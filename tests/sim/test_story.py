@@ -1,0 +1,28 @@
+"""The plane under bad luck: a few dozen seeds here, thousands by `make sim`."""
+
+import pytest
+
+from amp.testing.sim.planted import PLANTED, Planted
+from amp.testing.sim.story import Broken, Story
+
+
+@pytest.mark.parametrize("seed", range(1, 41))
+def test_the_properties_hold(seed: int) -> None:
+    outcome = Story(seed).play()
+    assert outcome.offices >= 1
+    assert outcome.acked > 0
+
+
+def test_a_seed_replays_exactly() -> None:
+    assert Story(7).play() == Story(7).play()
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: f"{bug.number}")
+def test_planted_bugs_are_caught(bug: Planted) -> None:
+    """Each within its budget of seeds, begun a little before the first that is known to catch it."""
+    for seed in range(bug.first, bug.first + bug.budget):
+        try:
+            Story(seed, bug.machine, overwrites=bug.overwrites).play()
+        except Broken:
+            return
+    pytest.fail(f"planted bug {bug.number} ({bug.what}) was not caught in {bug.budget} seeds")
