@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,3 +74,22 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str]
         return CloudObjects(server.place(f"run-{next(_prefixes)}/state"), timeout=30)
 
     return make
+
+
+@pytest.fixture
+def unwritable() -> Iterator[Path]:
+    """Answer an empty directory that this process may read but not write, whoever it runs as."""
+    parent = Path(tempfile.mkdtemp(prefix="amp-unwritable-"))
+    path = parent / "store"
+    path.mkdir()
+    path.chmod(0o555)
+    parent.chmod(0o755)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # root may write anywhere
+    try:
+        yield path
+    finally:
+        os.seteuid(user)
+        path.chmod(0o755)
+        shutil.rmtree(parent)

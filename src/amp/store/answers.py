@@ -42,6 +42,8 @@ def read_answer(error: Exception) -> Answer:
     text = str(error)
     head = text.split("\n\nDebug source", 1)[0]
     status, code = _STATUS.search(head), _CODE.search(head)
+    if "redirect without LOCATION" in head:
+        return Answer(301, None, head)  # S3's word for: the bucket is in another region
     if status is None:
         return Answer(None, None, _without_http(text))
     return Answer(int(status.group(1)), code.group(1) if code else None, head)
@@ -57,6 +59,8 @@ def _without_http(text: str) -> str:
         ("Connection refused", "the connection is refused"),
         ("certificate", "its certificate is not accepted"),
         ("IncompleteMessage", "it broke off the connection"),
+        ("IncompleteBody", "it broke off the connection"),
+        ("UnexpectedEof", "it broke off the connection"),
         ("ConnectionReset", "it broke off the connection"),
         ("kind: Connect", "no connection to it"),
         ("credential", "no credentials were found"),
