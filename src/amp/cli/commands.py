@@ -30,6 +30,9 @@ from amp.kit.errors import AmpError, Invalid, Missing, Unavailable
 from amp.kit.ids import system_entropy
 from amp.plane.views import HaStatus
 
+#: What a lone `-` is turned into before parsing, since cyclopts takes it for an option.
+_STDIN = "/dev/stdin"
+
 _EPILOGUE = "\n\n".join(["Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS)])
 
 app = App(
@@ -81,7 +84,12 @@ def dispatch(words: Sequence[str]) -> int:
         app.help_print([])
         return OK
     try:
-        code = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            [_STDIN if word == "-" else word for word in words],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
     except CycloptsError as error:
         raise Invalid(" ".join(str(error).split()), details="See amp --help.") from None
     return code if isinstance(code, int) else OK
@@ -249,11 +257,11 @@ def deploy(
 
 def _blueprint(file: str) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
     except OSError as error:
         raise Invalid(f"{file} cannot be read: {error.strerror}") from None
     if not data.strip():
-        raise Invalid(f"{'standard input' if file == '-' else file} is empty: there is no blueprint in it")
+        raise Invalid(f"{'standard input' if file == _STDIN else file} is empty: there is no blueprint in it")
     return data
 
 

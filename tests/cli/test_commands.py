@@ -1,0 +1,410 @@
+"""The client commands against a small HTTP server: what they send, what they print, their exit codes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amp import __version__
+from amp.cli.main import run, wants_json
+
+APP = {
+    "id": "yqv1n1zb2e",
+    "spec": {"name": "demo", "type": "org.apache.brooklyn.entity.stock.BasicApplication", "locations": []},
+    "status": "RUNNING",
+    "links": {},
+}
+TREE = {
+    "id": "yqv1n1zb2e",
+    "name": "demo",
+    "type": "org.apache.brooklyn.entity.stock.BasicApplication",
+    "serviceUp": True,
+    "serviceState": "RUNNING",
+    "children": [
+        {
+            "id": "p8s1a",
+            "name": "web",
+            "type": "org.apache.brooklyn.entity.software.base.VanillaSoftwareProcess",
+            "serviceUp": False,
+            "serviceState": "ON_FIRE",
+            "sensors": {"host.address": "127.0.0.1", "run.dir": "/tmp/web"},
+        },
+        {"id": "q1", "name": "side", "type": "org.apache.brooklyn.entity.stock.BasicEntity", "serviceUp": None},
+    ],
+}
+TASK = {
+    "id": "T1",
+    "displayName": "start",
+    "entityId": "yqv1n1zb2e",
+    "entityDisplayName": "demo",
+    "currentStatus": "In progress",
+}
+ENDED = TASK | {"endTimeUtc": 1, "isError": False, "isCancelled": False, "currentStatus": "Completed"}
+FAILED = ENDED | {"isError": True, "result": "launch failed: exit code 1"}
+CANCELLED = ENDED | {"isCancelled": True}
+NOT_MASTER = {"message": "This request is only permitted against an active primary Brooklyn server", "error": 403}
+STATES = {"masterId": "n2", "nodes": {"n2": {"nodeUri": "http://10.0.0.2:8081"}}}
+
+
+def node(name: str, state: str, **more: Any) -> dict[str, Any]:
+    known = {
+        "id": name, "instance": "i" + name, "uri": f"http://10.0.0.{name[1:]}:8081", "state": state, "mode": "AUTO",
+        "priority": 0, "version": "0.1.0", "term": 3, "seq": 41, "lag": 0, "seen_ms": 1000, "age_s": 0.25,
+        "started_ms": 1, "is_self": False, "is_master": state == "MASTER",
+    }  # fmt: skip
+    return known | more
+
+
+def plane(**more: Any) -> dict[str, Any]:
+    known = {
+        "node": "n1", "instance": "in1", "plane": "w5sTPbD7", "plane_name": "blue", "state": "HOT_STANDBY",
+        "mode": "AUTO", "persist_mode": "AUTO", "term": 3, "seq": 41, "in_office": False, "fenced": False,
+        "loaded": True, "lease_s": None, "candidate_at_s": 29.0, "master": "n2", "master_uri": "http://10.0.0.2:8081",
+        "priority": 0, "heartbeat_timeout_s": 30.0, "poll_period_s": 0.2, "store": "directory /mnt",
+        "nodes": [
+            node("n1", "HOT_STANDBY", is_self=True, age_s=None, lag=2),
+            node("n2", "MASTER", priority=10),
+            node("n3", "TERMINATED", uri=None, term=None, lag=None, age_s=75.0),
+        ],
+        "history": [["HOT_STANDBY", 1000]], "problem": None, "verdict": "1 master, 1 hot standby: can lose one node",
+        "now_ms": 2000, "started_ms": 1, "shutting_down": False, "version": "0.1.0",
+    }  # fmt: skip
+    return known | more
+
+
+class Api:
+    """Answers by table: `(method, path)` to a list of (status, body), of which the last one stays."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                api.asked.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
+                known = api.answers.get((self.command, self.path)) or [
+                    (404, {"message": f"no {self.path}", "error": 404})
+                ]
+                status, body = known.pop(0) if len(known) > 1 else known[0]
+                if status == 0:  # cut off
+                    self.close_connection = True
+                    return
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_DELETE = answer
+
+            def log_message(self, *_: Any) -> None:
+                """Stay silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
+        self.answers[method, path] = list(answers)
+
+    def requests(self) -> list[str]:
+        return [f"{method} {path}" for method, path, _, _ in self.asked]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    api = Api()
+    thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
+    thread.start()
+    for name in ("AMP_USER", "AMP_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AMP_URL", api.url)
+    yield api
+    api.server.shutdown()
+    thread.join()
+    api.server.server_close()
+
+
+@pytest.fixture
+def blueprint(tmp_path: Path) -> str:
+    path = tmp_path / "demo.yaml"
+    path.write_text("name: demo\nservices: []\n")
+    return str(path)
+
+
+def test_ha_status(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/v1/ha/plane", (200, plane()))
+    assert run(["ha", "status"]) == 0
+    assert capsys.readouterr().out == (
+        "Plane    w5sTPbD7 (blue), term 3, segment 41\n"
+        "Verdict  1 master, 1 hot standby: can lose one node\n"
+        "Master   http://10.0.0.2:8081\n"
+        "\n"
+        "NODE  STATUS       PRIORITY  URI                   LAST SEEN   TERM  LAG  VERSION\n"
+        "n1*   HOT_STANDBY  0         http://10.0.0.1:8081  now         3     2    0.1.0\n"
+        "n2    MASTER       10        http://10.0.0.2:8081  250ms ago   3     0    0.1.0\n"
+        "n3    TERMINATED   0         -                     1m 15s ago  -     -    0.1.0\n"
+    )
+
+
+def test_ha_status_for_scripts_and_without_a_master(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/v1/ha/plane", (200, plane(master=None, master_uri=None, problem="the store is full")))
+    assert run(["ha", "status", "-o", "json"]) == 8
+    assert json.loads(capsys.readouterr().out)["plane"] == "w5sTPbD7"
+    assert run(["ha", "status"]) == 8
+    out = capsys.readouterr().out
+    assert "Master   none\n" in out
+    assert "Problem  the store is full\n" in out
+
+
+@pytest.mark.process
+def test_ha_status_watch_shows_changes_and_failures_until_interrupted(api: Api) -> None:
+    nobody = plane(master=None, master_uri=None, nodes=[])
+    api.on("GET", "/v1/ha/plane", (200, plane()), (200, plane()), (503, {"message": "not now"}), (200, nobody))
+    command = [sys.executable, "-m", "amp.cli.main", "ha", "status", "--watch", "-o", "json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert len(json.loads(watching.stdout.readline())["nodes"]) == 3
+        assert json.loads(watching.stdout.readline())["nodes"] == []
+        assert json.loads(watching.stderr.readline()) == {"error": {"code": 2, "message": "not now"}}
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(10) == 130
+        assert watching.stderr.read() == ""
+
+
+def test_deploy_waits(api: Api, blueprint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("POST", "/v1/applications", (201, TASK))
+    api.on("GET", "/v1/activities/T1", (202, TASK), (200, ENDED))
+    assert run(["deploy", blueprint, "--user", "me", "--password", "p:w"]) == 0
+    assert capsys.readouterr().out == "Running: demo (yqv1n1zb2e)\n"
+    assert api.requests() == ["POST /v1/applications", *["GET /v1/activities/T1"] * 2]
+    _, _, headers, body = api.asked[0]
+    assert body == b"name: demo\nservices: []\n"
+    assert headers["Content-Type"] == "application/x-yaml"
+    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"me:p:w"
+
+
+def test_deploy_from_standard_input_detached(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("name: é\n".encode())))
+    monkeypatch.setenv("AMP_USER", "envuser")
+    api.on("POST", "/v1/applications", (201, TASK))
+    assert run(["deploy", "--detach", "-"]) == 0
+    assert capsys.readouterr().out == "Deployed demo (yqv1n1zb2e), which starts now\n"
+    assert api.requests() == ["POST /v1/applications"]
+    assert api.asked[0][3].decode() == "name: é\n"
+    assert base64.b64decode(api.asked[0][2]["Authorization"][6:]) == b"envuser:"
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (FAILED, "amp: start of demo failed: launch failed: exit code 1\n"),
+        (CANCELLED, "amp: start of demo was cancelled\n"),
+    ],
+)
+def test_deploy_of_what_fails(
+    api: Api, blueprint: str, capsys: pytest.CaptureFixture[str], end: dict[str, Any], said: str
+) -> None:
+    api.on("POST", "/v1/applications", (201, TASK))
+    api.on("GET", "/v1/activities/T1", (200, end))
+    assert run(["deploy", blueprint]) == 7
+    assert capsys.readouterr().err == said
+    assert run(["deploy", blueprint, "-o", "json"]) == 7
+    assert json.loads(capsys.readouterr().err)["error"] | {"message": ""} == {"code": 7, "message": "", "taskId": "T1"}
+
+
+def test_deploy_gives_up_waiting(api: Api, blueprint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("POST", "/v1/applications", (201, TASK))
+    api.on("GET", "/v1/activities/T1", (202, TASK))
+    assert run(["deploy", blueprint, "--timeout", "0"]) == 6
+    assert "has not ended within 0ms; it goes on" in capsys.readouterr().err
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(api: Api, blueprint: str) -> None:
+    api.on("POST", "/v1/applications", (201, TASK))
+    api.on("GET", "/v1/activities/T1", (0, b""), (503, {"message": "soon"}), (200, ENDED))
+    assert run(["deploy", blueprint]) == 0
+    assert len(api.asked) == 4
+
+
+def test_app_ls(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/v1/applications", (200, [APP, APP | {"id": "z", "spec": {"name": None}, "status": "ERROR"}]))
+    assert run(["app", "ls"]) == 0
+    assert capsys.readouterr().out == (
+        "ID          NAME  STATUS   TYPE\nyqv1n1zb2e  demo  RUNNING  BasicApplication\nz           -     ERROR    -\n"
+    )
+    assert run(["app", "ls", "--output=json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0] == APP
+
+
+def test_app_show(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    sensors = "host.address,process.pid,softwareprocess.pid,pid,run.dir,main.uri"
+    api.on("GET", "/v1/applications/my%20app", (200, APP))
+    api.on("GET", f"/v1/applications/fetch?sensors={sensors}", (200, [{"id": "other"}, TREE]))
+    assert run(["app", "show", "my app"]) == 0
+    assert capsys.readouterr().out == (
+        "demo  RUNNING  up  yqv1n1zb2e  BasicApplication\n"
+        "├── web  ON_FIRE  down  p8s1a  VanillaSoftwareProcess  host.address=127.0.0.1  run.dir=/tmp/web\n"
+        "└── side  -  up unknown  q1  BasicEntity\n"
+    )
+    assert run(["app", "show", "my app", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == TREE
+
+
+def test_app_show_of_nothing(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/v1/applications/nope", (404, {"message": "Application 'nope' not found", "error": 404}))
+    assert run(["app", "show", "nope"]) == 3
+    assert capsys.readouterr().err == "amp: Application 'nope' not found\n"
+
+
+def test_app_delete(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/v1/applications/demo", (200, APP))
+    api.on("DELETE", "/v1/applications/yqv1n1zb2e", (202, TASK))
+    api.on("GET", "/v1/activities/T1", (200, ENDED))
+    assert run(["app", "delete", "demo", "-y"]) == 0
+    assert capsys.readouterr().out == "Deleted demo (yqv1n1zb2e)\n"
+    assert run(["app", "delete", "demo", "--yes", "--detach"]) == 0
+    assert capsys.readouterr().out == "Deleting demo (yqv1n1zb2e)\n"
+    assert len(api.asked) == 5
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_app_delete_asks_on_a_terminal(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.on("GET", "/v1/applications/demo", (200, APP))
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert run(["app", "delete", "demo"]) == 1
+    assert capsys.readouterr().err == "Stop and delete demo (yqv1n1zb2e)? [y/N] amp: nothing was deleted\n"
+    assert api.requests() == ["GET /v1/applications/demo"]
+
+
+def test_a_standby_names_the_master(api: Api, blueprint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("POST", "/v1/applications", (403, NOT_MASTER))
+    api.on("GET", "/v1/server/ha/states", (200, STATES))
+    assert run(["deploy", blueprint]) == 9
+    assert capsys.readouterr().err == (
+        f"amp: {api.url} is not the high-availability master\n     Ask the master: amp --url http://10.0.0.2:8081\n"
+    )
+    api.on("GET", "/v1/server/ha/states", (200, {"masterId": None, "nodes": {}}))
+    assert run(["deploy", blueprint, "-o", "json"]) == 9
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert (error["code"], error["masterUri"]) == (9, None)
+    assert error["hint"].startswith("No master is known now")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "said"),
+    [
+        (400, {"message": "Error in blueprint: line 3, column 5: unknown type"}, 1, "line 3, column 5"),
+        (401, b"Authentication failed", 4, "Authentication failed\n     Set AMP_USER and AMP_PASSWORD"),
+        (403, {"message": "User 'x' is not authorized to deploy"}, 4, "not authorized"),
+        (409, {"message": "in use"}, 5, "in use"),
+        (412, {"message": "belongs elsewhere"}, 5, "belongs elsewhere"),
+        (500, b"<html>oops</html>", 2, "answered 500 to POST /v1/applications"),
+        (503, {"message": "it may or may not have happened"}, 2, "may or may not"),
+        (0, b"", 2, "the request may or may not have been taken"),
+        (201, b"not json", 2, "something other than JSON"),
+        (201, [], 2, "did not say as which application"),
+    ],
+)
+def test_failures_of_a_request(
+    api: Api, blueprint: str, capsys: pytest.CaptureFixture[str], status: int, body: Any, code: int, said: str
+) -> None:
+    api.on("POST", "/v1/applications", (status, body))
+    assert run(["deploy", blueprint]) == code
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def test_an_answer_that_is_not_understood(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/v1/ha/plane", (200, {"node": 5}))
+    assert run(["ha", "status"]) == 2
+    assert "does not understand" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["deploy", "/nowhere/x.yaml"], 1, "/nowhere/x.yaml cannot be read: No such file"),
+        (["deploy"], 1, "FILE"),
+        (["deploy", "--frob", "x"], 1, "--frob"),
+        (["deploy", "--frob"], 1, "--frob"),
+        (["deploy", "x", "--timeout", "soon"], 1, "--timeout soon is not a time"),
+        (["app", "list"], 1, "list"),
+        (["app", "ls", "--output", "xml"], 1, "xml"),
+        (["frobnicate"], 1, "frobnicate"),
+        (["app", "ls", "--frob"], 1, "--frob"),
+        (["app", "ls", "--url", "nohost"], 1, "--url nohost is not an address"),
+        (["app", "ls", "--url", "http://127.0.0.1:99999"], 1, "is not an address"),
+        (["app", "ls", "--url", "http://127.0.0.1:1"], 2, "cannot be reached: Connection refused"),
+        (["start"], 1, "HOME"),
+        (["start", "/nowhere/home"], 1, "is not the home of an AMP server"),
+        (["stop", "/nowhere/home"], 1, "is not the home of an AMP server"),
+        (["status", "/nowhere/home"], 1, "is not the home of an AMP server"),
+        (["start", "/nowhere/home", "--timeout", "x"], 1, "is not a time"),
+        (["launch", "/nowhere/home", "--frob"], 1, "--frob"),
+        (["launch", "/nowhere/home", "--ready-fd", "99"], 1, "not an open file"),
+        (["init", "/proc/nope"], 1, "cannot be made"),
+    ],
+)
+def test_bad_usage(capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str) -> None:
+    assert run(words) == code
+    captured = capsys.readouterr()
+    assert captured.err.startswith("amp: ")
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_an_empty_blueprint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text(" \n")
+    assert run(["deploy", str(path)]) == 1
+    assert "is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], [], ["deploy", "--help"], ["start", "--help"], ["ha"]])
+def test_help_and_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 0
+    out = capsys.readouterr().out
+    if words == ["--version"]:
+        assert out == f"amp {__version__}\n"
+    if words == ["--help"]:
+        assert "9  the server is not the master" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "json_wanted"),
+    [
+        ("a -o json", True),
+        ("a -o=json", True),
+        ("a --output json b", True),
+        ("-ojson", True),
+        ("a -o table json", False),
+    ],
+)
+def test_wants_json(words: str, json_wanted: bool) -> None:
+    assert wants_json(words.split()) is json_wanted
