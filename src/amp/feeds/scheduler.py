@@ -35,6 +35,7 @@ class Scheduler:
         self._polls: dict[str, tuple[float, Poll]] = {}
         self._busy: set[str] = set()
         self._due: list[tuple[float, str]] = []
+        self._next: dict[str, float] = {}  # what of `_due` still holds: a new period makes old entries void
         self._changed = asyncio.Event()
 
     @property
@@ -45,12 +46,12 @@ class Scheduler:
     def set(self, key: str, period: float, poll: Poll) -> None:
         """Poll from now on at that period; the first time at once. Replaces what the key had."""
         self._polls[key] = (max(period, SHORTEST), poll)
-        heapq.heappush(self._due, (self._now(), key))
-        self._changed.set()
+        self._plan(key, self._now())
 
     def remove(self, key: str) -> None:
         """Poll that no more."""
         self._polls.pop(key, None)
+        self._next.pop(key, None)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -65,10 +66,16 @@ class Scheduler:
     def _ripe(self) -> list[str]:
         ripe: list[str] = []
         while self._due and self._due[0][0] <= self._now():
-            key = heapq.heappop(self._due)[1]
-            if key in self._polls and key not in self._busy and key not in ripe:
+            when, key = heapq.heappop(self._due)
+            if self._next.get(key) == when and key not in self._busy:
+                del self._next[key]
                 ripe.append(key)
         return ripe
+
+    def _plan(self, key: str, when: float) -> None:
+        self._next[key] = when
+        heapq.heappush(self._due, (when, key))
+        self._changed.set()
 
     async def _pause(self) -> None:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
@@ -93,8 +100,7 @@ class Scheduler:
         finally:
             self._busy.discard(key)
             if key in self._polls:
-                heapq.heappush(self._due, (self._now() + self._polls[key][0], key))
-                self._changed.set()
+                self._plan(key, self._now() + self._polls[key][0])
 
     def _now(self) -> float:
         return self._clock.read().boot

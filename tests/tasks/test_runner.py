@@ -1,0 +1,208 @@
+"""Tasks tell their story in Changes, and stop telling when the node may not act."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from amp.kit.errors import Conflict, Fenced, Invalid
+from amp.kit.ids import EntityId, NodeId, TaskId, Term
+from amp.model.changes import EntityAdded, SensorSet, TaskEnded, TaskStarted
+from amp.model.entity import Task
+from amp.tasks.runner import Body, Run, Runner
+from amp.tasks.task import Order
+from amp.testing.clock import FakeClock, settle
+from amp.testing.fakes import FakePlane, seeded_entropy
+
+E = EntityId("e")
+
+
+@pytest.fixture
+def plane() -> FakePlane:
+    plane = FakePlane()
+    plane.model.apply(EntityAdded(E, "t", "e", E))
+    return plane
+
+
+@asynccontextmanager
+async def runner(plane: FakePlane) -> AsyncIterator[Runner]:
+    async with asyncio.TaskGroup() as group:
+        yield Runner(plane, FakeClock(), seeded_entropy(), group, node=NodeId("n"), term=Term(4))
+
+
+def named(plane: FakePlane, name: str) -> Task:
+    return next(task for task in plane.model.tasks.values() if task.name == name)
+
+
+async def finished(plane: FakePlane, body: Body) -> Task:
+    async with runner(plane) as run:
+        task = await run.begin(Order(E, "whole", effector="start", user="u"), body)
+        assert await run.wait(task, 5)
+        assert not run.running()
+    return plane.model.tasks[task]
+
+
+async def test_a_task_has_steps_and_a_result(plane: FakePlane) -> None:
+    async def inner(run: Run) -> str:
+        run.mark("nothing to do")
+        await run.commit([SensorSet(E, "seen", 1)])
+        return "inner"
+
+    async def body(run: Run) -> str:
+        return f"{await run.step('first', inner)} and {await run.step('second', inner)}"
+
+    whole = await finished(plane, body)
+    assert (whole.status, whole.result, whole.error) == ("completed", "inner and inner", None)
+    assert (whole.node, whole.term, whole.user, whole.effector) == ("n", 4, "u", "start")
+    assert [plane.model.tasks[child].name for child in whole.children] == ["first", "second"]
+    assert [plane.model.tasks[child].name for child in named(plane, "first").children] == ["nothing to do"]
+    assert {task.status for task in plane.model.tasks.values()} == {"completed"}
+
+
+async def test_the_end_of_a_step_goes_with_the_beginning_of_the_next(plane: FakePlane) -> None:
+    async def quick(run: Run) -> None: ...
+
+    async def body(run: Run) -> None:
+        for name in ("a", "b", "c"):
+            await run.step(name, quick)
+
+    await finished(plane, body)
+    kinds = [[type(change).__name__ for change in commit] for commit in plane.commits]
+    assert kinds == [
+        ["TaskStarted"],
+        ["TaskStarted"],
+        ["TaskEnded", "TaskStarted"],
+        ["TaskEnded", "TaskStarted"],
+        ["TaskEnded", "TaskEnded"],
+    ]
+
+
+async def test_a_step_that_fails_fails_the_whole(plane: FakePlane) -> None:
+    async def broken(run: Run) -> None:
+        raise Invalid("the disk is full")
+
+    async def body(run: Run) -> None:
+        await run.step("write", broken)
+        raise AssertionError("not reached")
+
+    whole = await finished(plane, body)
+    assert (whole.status, whole.error) == ("failed", "the disk is full")
+    assert named(plane, "write").error == "the disk is full"
+
+
+async def test_a_bug_ends_its_task_and_nothing_else(plane: FakePlane, caplog: pytest.LogCaptureFixture) -> None:
+    async def body(run: Run) -> None:
+        raise ZeroDivisionError("oh")
+
+    whole = await finished(plane, body)
+    assert (whole.status, whole.error) == ("failed", "internal error: ZeroDivisionError: oh")
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_parts_run_side_by_side_and_all_come_to_their_end(plane: FakePlane) -> None:
+    met = asyncio.Event()
+
+    async def waits(run: Run) -> None:
+        await asyncio.wait_for(met.wait(), 5)
+
+    async def meets(run: Run) -> None:
+        met.set()
+        raise Invalid("no")
+
+    async def body(run: Run) -> None:
+        await run.together([(Order(E, "waits"), waits), (Order(E, "meets"), meets)])
+
+    whole = await finished(plane, body)
+    assert (whole.status, whole.error) == ("failed", "1 of 2 failed: meets of e: no")
+    assert (named(plane, "waits").status, named(plane, "meets").status) == ("completed", "failed")
+
+
+async def forever(run: Run) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("asked", ["whole", "step", "part"])
+async def test_cancelling_ends_what_it_must(plane: FakePlane, asked: str) -> None:
+    async def body(run: Run) -> None:
+        if asked == "part":
+            await run.together([(Order(E, "part"), forever)])
+        else:
+            await run.step("step", forever)
+
+    async with runner(plane) as run:
+        task = await run.begin(Order(E, "whole"), body)
+        await settle()
+        assert run.cancel(named(plane, asked).id)
+        assert await run.wait(task, 5)
+    whole = plane.model.tasks[task]
+    # A part that runs beside others is cancelled alone; the whole then fails for want of it.
+    assert whole.status == ("failed" if asked == "part" else "cancelled")
+    assert {each.status for each in plane.model.tasks.values()} <= {"cancelled", "failed"}
+    assert not run.cancel(task)
+
+
+async def test_cancelling_right_after_the_beginning_is_told_too(plane: FakePlane) -> None:
+    async with runner(plane) as run:
+        task = await run.begin(Order(E, "whole"), forever)
+        assert run.cancel(task)
+        assert await run.wait(task, 5)
+    assert plane.model.tasks[task].status == "cancelled"
+
+
+async def test_a_node_that_may_not_act_writes_nothing_more(plane: FakePlane) -> None:
+    acted = []
+
+    async def act(run: Run) -> None:
+        plane.leading = False
+        run.may_act()
+        acted.append("acted")
+
+    async def body(run: Run) -> None:
+        await run.step("act", act)
+
+    whole = await finished(plane, body)
+    assert not acted
+    assert whole.status == "running"  # its end is told by the next leader
+    assert not [change for change in plane.changes() if isinstance(change, TaskEnded)]
+
+
+async def test_a_task_whose_beginning_is_refused_never_runs(plane: FakePlane) -> None:
+    plane.leading = False
+    async with runner(plane) as run:
+        with pytest.raises(Fenced):
+            await run.begin(Order(E, "whole"), forever)
+        assert not run.running()
+
+
+async def test_what_belongs_to_the_end_is_one_with_it(plane: FakePlane) -> None:
+    async def body(run: Run) -> None:
+        run.at_end.append(SensorSet(E, "last", 1))
+
+    await finished(plane, body)
+    assert [type(change) for change in plane.commits[-1]] == [SensorSet, TaskEnded]
+
+    async def fails(run: Run) -> None:
+        run.at_end.append(SensorSet(E, "never", 1))
+        raise Conflict("no")
+
+    await finished(plane, fails)
+    assert "never" not in plane.model.entities[E].sensors
+
+
+async def test_leaving_office_ends_tasks_without_a_word(plane: FakePlane) -> None:
+    seen: list[TaskId] = []
+
+    async def office() -> None:
+        async with runner(plane) as run:
+            seen.append(await run.begin(Order(E, "whole"), forever))
+
+    job = asyncio.create_task(office())
+    await settle()
+    assert seen
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert [type(change) for change in plane.changes()] == [TaskStarted]
