@@ -9,6 +9,7 @@ import pytest
 
 from amp.kit.errors import Invalid, Unavailable
 from amp.kit.secret import Secret
+from amp.store.answers import read_answer
 from amp.store.cloud import CloudObjects
 from amp.store.objects import Outcome
 from amp.store.place import CloudStore
@@ -108,6 +109,13 @@ async def test_absent_is_none_and_no_trouble() -> None:
         server.faults["DELETE"].append(Fault(404, "NoSuchKey"))
         await objects.delete("plane")
         assert objects.trouble is None
+
+
+def test_an_unknown_failure_is_told_without_the_query_that_may_hold_a_signature() -> None:
+    answer = read_answer(OSError("Error performing GET https://me.example/amp/plane?sv=1&sig=hush in 2ms - odd\nmore"))
+    assert answer.text == "Error performing GET https://me.example/amp/plane?... in 2ms - odd"
+    assert not answer.exists
+    assert not answer.absent
 
 
 async def test_half_an_object_is_no_object() -> None:

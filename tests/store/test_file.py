@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -124,6 +127,55 @@ async def test_a_lost_answer_to_link_is_seen_by_the_link_count(tmp_path: Path, m
     await objects.close()
 
 
+RACER = """
+import asyncio, pathlib, sys
+from amp.store.file import DirectoryObjects
+from amp.store.objects import Outcome
+
+async def race(path, me):
+    objects = DirectoryObjects(pathlib.Path(path), timeout=60)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(150):
+        if await objects.create(f"journal/{number:016d}", me.encode()) is Outcome.DONE:
+            print(number)
+
+asyncio.run(race(*sys.argv[1:]))
+"""
+
+
+def test_processes_that_race_have_one_winner_a_key(tmp_path: Path) -> None:
+    names = ("red", "green", "blue", "grey")
+    racers = {
+        name: subprocess.Popen(
+            [sys.executable, "-c", RACER, str(tmp_path), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for name in names
+    }
+    won: dict[int, str] = {}
+    try:
+        for racer in racers.values():
+            assert racer.stdout is not None
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers.values():
+            assert racer.stdin is not None
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        for name, racer in racers.items():
+            output, _ = racer.communicate(timeout=60)
+            assert racer.returncode == 0
+            for number in map(int, output.split()):
+                assert number not in won, f"{name} and {won[number]} both won {number}"
+                won[number] = name
+    finally:
+        for racer in racers.values():
+            racer.kill()
+            racer.wait()
+    assert sorted(won) == list(range(150))
+    for number, name in won.items():
+        assert (tmp_path / "journal" / f"{number:016d}").read_text() == name
+
+
 async def test_listings_show_no_unfinished_files_and_old_ones_are_swept(tmp_path: Path) -> None:
     unfinished = tmp_path / "tmp"
     unfinished.mkdir()
@@ -137,6 +189,19 @@ async def test_listings_show_no_unfinished_files_and_old_ones_are_swept(tmp_path
     assert await objects.list("tm") == []
     assert os.listdir(unfinished) == ["young"]
     await objects.close()
+
+
+async def test_many_may_be_the_first_to_use_a_store(tmp_path: Path) -> None:
+    """Readers that look while the directory is being made see an empty store, not one that vanished."""
+    for number in range(40):
+        objects = DirectoryObjects(tmp_path / str(number))
+        outcomes = await asyncio.gather(
+            *(objects.get("plane") for _ in range(4)),
+            objects.create("plane", b"x"),
+            *(objects.list("") for _ in range(4)),
+        )
+        assert outcomes[4] is Outcome.DONE
+        await objects.close()
 
 
 async def test_a_folder_removed_meanwhile_is_made_again(tmp_path: Path) -> None:

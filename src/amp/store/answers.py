@@ -13,6 +13,7 @@ from amp.store.place import CloudStore
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9_.-]+)\s*</Code>")
+_QUERY = re.compile(r"\?\S+")  # of an address: it may hold an Azure signature
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _NO_OBJECT = frozenset({"NoSuchKey", "BlobNotFound"})
 _WRONG_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthenticationFailed"})
@@ -67,7 +68,7 @@ def _without_http(text: str) -> str:
     ):
         if mark in text:
             return reason
-    return text.split("\n", 1)[0][:300]
+    return _QUERY.sub("?...", text.split("\n", 1)[0])[:300]
 
 
 def explain(answer: Answer, place: CloudStore, timeout: float) -> str:

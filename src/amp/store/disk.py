@@ -118,10 +118,11 @@ class Disk:
 
     def _look(self) -> bool:
         """Tell whether the root is there. Raises when it is no directory, or no longer the one seen before."""
+        before = self._inode  # read first: another thread may make the root between our look and our verdict
         try:
             seen = os.stat(self._root)
         except FileNotFoundError:
-            if self._inode is not None:
+            if before is not None:
                 raise Unavailable(
                     f"directory {self._root} is gone: mount it again, or restore it, then restart AMP"
                 ) from None

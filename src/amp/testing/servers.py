@@ -26,7 +26,6 @@ from amp.store.place import CloudStore
 from amp.testing.signing import signed_request
 
 _READY = 60.0  # seconds that a server has to come up; two busy cores are slow
-_STOP = 10.0
 _PATIENCE = 0.05
 _BUCKET_THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
@@ -51,6 +50,7 @@ class S3Server:
 class _Plan:
     command: list[str]
     environment: dict[str, str]
+    grace: float = 10.0  # seconds from SIGTERM to SIGKILL
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def running(
         _await_ready(kind, server, child, log, clock or SystemClock())
         yield server
     finally:
-        _stop(child)
+        _stop(child, plan.grace)
 
 
 def make_bucket(
@@ -193,11 +193,11 @@ def _seaweedfs(directory: Path, port: int, region: str, identity: str, credentia
     command = [
         _program("servers/bin/weed"), "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
         *inner, "-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-volume.max=100",
-        "-volume.preStopSeconds=0", "-filer", "-s3",
+        "-filer", "-s3",
         f"-s3.port={port}", f"-s3.port.grpc={free_ports(1)[0]}", f"-s3.config={config}",
         "-s3.port.iceberg=0", "-s3.port.lance=0",
     ]  # fmt: skip
-    return _Plan(command, {})
+    return _Plan(command, {}, grace=1.0)  # it waits for its own streams, which nobody ends
 
 
 def _await_ready(kind: str, server: S3Server, child: subprocess.Popen[bytes], log: Path, clock: Clock) -> None:
@@ -224,14 +224,14 @@ def _await_ready(kind: str, server: S3Server, child: subprocess.Popen[bytes], lo
         threading.Event().wait(_PATIENCE)
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes], grace: float) -> None:
     if child.poll() is None:
         child.send_signal(signal.SIGTERM)
     try:
-        child.wait(_STOP)
+        child.wait(grace)
     except subprocess.TimeoutExpired:
         child.kill()
-        child.wait(_STOP)
+        child.wait()
 
 
 def _tail(log: Path) -> str:
