@@ -93,10 +93,8 @@ def _serve(settings: Settings, held: Claim, readiness: Readiness) -> int:
         _log.info("AMP is running as %s at %s, pid %d", state, settings.uri, os.getpid())
         readiness.ready(state)
 
-    for warning in settings.warnings:
-        _log.warning("%s", warning)
     try:
-        code = uvloop.run(run(settings, ready=ready))
+        code = uvloop.run(run(settings, ready=ready, reload=lambda: load(settings.home, os.environ)))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001  # the last place that can tell what ended the process

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from amp.ha.members import Record
 from amp.store.objects import Outcome
-from amp.store.segment import Member, Position, Segment
+from amp.store.segment import Segment, Snapshot
 
 # ---- events
 
@@ -27,14 +27,9 @@ class Woken:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`Load` is done: the state is that of the newest snapshot at `position`, or empty (None).
+    """`Load` is done: the state is that of this snapshot, the newest, or empty (None)."""
 
-    `members`: the newest list of members that the snapshot knows; `has_state`: it holds something (REBIND).
-    """
-
-    position: Position | None
-    members: tuple[Member, ...] = ()
-    has_state: bool = False
+    snapshot: Snapshot | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from amp.store.segment import Segment
 def loaded(node: Node, event: ev.Loaded) -> None:
     """The snapshot is in place: read on from there."""
     if node.phase is Phase.LOADING:
-        node.log.restart(event.position, event.members, event.has_state)
+        node.log.restart(event.snapshot)
         node.get(node.log.seq + 1)
 
 
@@ -105,6 +105,11 @@ def _stand_left(node: Node, now: Reading) -> float:
     if node.held_since is not None and node.log.head is not None and node.log.head.header.kind != "resign":
         left = max(left, 2 * node.identity.beat - standby_elapsed(node.held_since, now))
     return left
+
+
+def stand_left(node: Node, now: Reading) -> float | None:
+    """Answer the seconds until this candidate stands; None for one that is none."""
+    return max(0.0, _stand_left(node, now)) if _may_stand(node) else None
 
 
 def _may_stand(node: Node) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from amp.ha.lease import Sighting
 from amp.kit.clock import Reading
-from amp.store.segment import Member, Position, Segment, check_follows
+from amp.store.segment import Member, Position, Segment, Snapshot, check_follows
 
 
 class Log:
@@ -20,6 +20,7 @@ class Log:
         self.seen: Sighting | None = None
         self.members: tuple[Member, ...] = ()
         self.has_state = False
+        self.posts: list[tuple[int, int]] = []  # seq and term of every elect and resign
 
     @property
     def seq(self) -> int:
@@ -31,10 +32,12 @@ class Log:
         """The term of the head; 0 for none."""
         return self.head.header.term if self.head else 0
 
-    def restart(self, position: Position | None, members: tuple[Member, ...], has_state: bool) -> None:
+    def restart(self, snapshot: Snapshot | None) -> None:
         """Begin again behind a snapshot (None: at the very beginning)."""
-        self.head, self.has_state = position, has_state
-        self.members = members
+        self.head = Position(snapshot.position, snapshot.hash) if snapshot else None
+        self.members = tuple(snapshot.members) if snapshot else ()
+        self.has_state = snapshot is not None and snapshot.has_state
+        self.posts = list(snapshot.posts) if snapshot else []
 
     def extend(self, segment: Segment, now: Reading) -> None:
         """Take the next segment in. Raises: Damaged when it does not follow."""
@@ -45,6 +48,8 @@ class Log:
             self.seen = Sighting(header.seq, now, header.timeout_ms / 1000)
         if header.members is not None:
             self.members = tuple(header.members)
+        if header.kind in ("elect", "resign"):
+            self.posts.append((header.seq, header.term))
         if header.kind == "reset":
             self.has_state = False
         elif header.kind == "commit" and segment.body:

@@ -46,6 +46,10 @@ class Machine(Node):
             waits.append(self.record_period() - standby_elapsed(self.record_at, now))
         return max(0.001, min(waits))
 
+    def stands_in(self, now: Reading) -> float | None:
+        """Answer the seconds until this node would stand; None where it would not."""
+        return following.stand_left(self, now)
+
 
 def _started(node: Node, _: ev.Started) -> None:
     node.start_load()

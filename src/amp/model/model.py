@@ -29,6 +29,14 @@ class Model:
         self.tasks_of: dict[EntityId, list[TaskId]] = {}
         self.location_provisioning_allowed = True
 
+    def copy(self) -> Model:
+        """Answer a model that stays as this one is now; the values are shared, for they are frozen."""
+        copy = Model()
+        copy.entities, copy.locations, copy.tasks = dict(self.entities), dict(self.locations), dict(self.tasks)
+        copy.tasks_of = {entity: list(tasks) for entity, tasks in self.tasks_of.items()}
+        copy.location_provisioning_allowed = self.location_provisioning_allowed
+        return copy
+
     def applications(self) -> Iterator[Entity]:
         """Answer the roots, in order of arrival."""
         return (entity for entity in self.entities.values() if entity.parent is None)

@@ -161,8 +161,9 @@ class Leader:
         parent = not kind.sensor(process.RUNNING)
         if parent and doing != "stop" and any(child in others for child in entity.children):
             # It is as its children are, which are ON_FIRE now: it heals when they are brought up again.
-            changed = {state.IS_UP: False, state.EXPECTED: state.transition("RUNNING", now)}
-            return state.as_changes(entity, {**changed, **state.updated({**entity.sensors, **changed}, {})}, now)
+            not_up = {state.CHILDREN_NOT_UP: "what belongs to it was interrupted"}  # until it is told by its children
+            updates = {state.NOT_UP: not_up, state.EXPECTED: state.transition("RUNNING", now)}
+            return state.as_changes(entity, state.updated(entity.sensors, updates), now)
         advice = "stop" if doing == "stop" else "restart"
         said = f"{doing} was interrupted by a change of the master to node {self._node}: invoke the {advice} effector"
         updates = {

@@ -69,6 +69,23 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     at: int = 0
 
 
+class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The header of a snapshot: the whole state after segment `position`, whose hash is `hash`.
+
+    `posts`: seq and term of every elect and resign so far; `members`: the newest list; `has_state`: anything in it.
+    """
+
+    plane: str
+    seq: int
+    position: Header
+    hash: str
+    posts: list[tuple[int, int]] = []
+    members: list[Member] = []
+    has_state: bool = False
+    format: int = FORMAT
+    at: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A header, its hash, and the packed body (empty for a beat)."""
@@ -94,6 +111,11 @@ class Position:
 def segment_key(seq: int) -> str:
     """Name the object that holds a segment."""
     return f"journal/{seq:016d}"
+
+
+def snapshot_key(seq: int) -> str:
+    """Name the object that holds the state after a segment."""
+    return f"snapshots/{seq:016d}"
 
 
 def pack(lines: list[bytes]) -> bytes:

@@ -13,21 +13,11 @@ from amp.ha.machine import Identity, Machine
 from amp.ha.members import Record, record_key
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
-from amp.store.segment import Member, Position, Segment, pack, parse, segment_key, unpack
+from amp.store.segment import Segment, Snapshot, pack, parse, segment_key, unpack
 from amp.testing.sim.world import SimClock, SimStore, World
 
 #: Builds a machine; the tests plant bugs here.
 MachineFactory = Callable[[Identity, Callable[[], str]], Machine]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a simulated leader saves: a position and the operations up to it."""
-
-    position: Position
-    members: tuple[Member, ...]
-    has_state: bool
-    ops: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -38,7 +28,7 @@ class Tally:
     acked_seq: int = 0  # the newest segment that holds one of them
     failed: set[str] = field(default_factory=set)  # operations that were said not to have happened
     led: dict[int, str] = field(default_factory=dict)  # term -> the node that believed to lead it
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[tuple[Snapshot, tuple[str, ...]]] = field(default_factory=list)  # with the operations up to it
     offices: int = 0
 
 
@@ -151,10 +141,9 @@ class SimNode:
                 self.alive, self.exited = False, reason or "stopped"
 
     def _load(self) -> None:
-        chosen = self.tally.snapshots[-1] if self.tally.snapshots else None
-        self.ops, self.applied = (list(chosen.ops), chosen.position.seq) if chosen else ([], 0)
-        event = ev.Loaded(chosen.position, chosen.members, chosen.has_state) if chosen else ev.Loaded(None)
-        self.world.after(self.world.rng.uniform(0.0, 0.3), lambda: self.feed(event))
+        chosen, ops = self.tally.snapshots[-1] if self.tally.snapshots else (None, ())
+        self.ops, self.applied = list(ops), chosen.seq if chosen else 0
+        self.world.after(self.world.rng.uniform(0.0, 0.3), lambda: self.feed(ev.Loaded(chosen)))
 
     def _read(self, seq: int, ticket: int, ok: bool, data: bytes | None) -> None:
         if not ok:
@@ -178,4 +167,13 @@ class SimNode:
             self.tally.acked_seq = max(self.tally.acked_seq, self.applied)
         log = self.machine.log
         if batch is not None and self.applied % 17 == 0 and log.head is not None and log.head.seq == self.applied:
-            self.tally.snapshots.append(Snapshot(log.head, log.members, log.has_state, tuple(self.ops)))
+            saved = Snapshot(
+                plane=log.plane,
+                seq=self.applied,
+                position=log.head.header,
+                hash=log.head.hash,
+                posts=list(log.posts),
+                members=list(log.members),
+                has_state=log.has_state,
+            )
+            self.tally.snapshots.append((saved, tuple(self.ops)))

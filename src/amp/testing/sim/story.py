@@ -201,10 +201,9 @@ class Story:
         self._check_reads(node)
 
     def _check_reads(self, node: SimNode) -> None:
-        if node.may_act():
-            # One history (S1) makes a seq say all: who has applied it has every write up to it.
-            if node.applied < self.tally.acked_seq:
-                self._broken(f"S5: {node.identity.node} says MASTER at {node.applied}, not {self.tally.acked_seq}")
+        # One history (S1) makes a seq say all: who has applied it has every write up to it.
+        if node.applied < self.tally.acked_seq and node.may_act():
+            self._broken(f"S5: {node.identity.node} says MASTER at {node.applied}, not {self.tally.acked_seq}")
 
     def _check_history(self, node: SimNode, seq: int, digest: str) -> None:
         while len(self.history) < seq:

@@ -1,4 +1,4 @@
-"""Simulated time, clocks that drift, and a store whose answers cannot be relied upon. All chance comes from one seed."""
+"""Simulated time, clocks that drift, and a store that cannot be relied upon. All chance comes from one seed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,209 @@
+"""The only place where objects are made and wired: settings in, a node that serves out.
+
+Order: the port is bound before anything is written; the store is opened and proved; the plane is found or founded; then
+the node and its server run side by side until one of them ends. A clean stop resigns first and closes the port last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amp import __version__
+from amp.entities.types import standard_registry
+from amp.ha import founding
+from amp.ha.machine import Identity, Machine
+from amp.ha.modes import PersistMode
+from amp.kit.clock import Clock, SystemClock
+from amp.kit.errors import AmpError, Invalid, Unavailable
+from amp.kit.ids import Entropy, NodeId, Term, nonce, random_id, system_entropy
+from amp.plane.door import Door
+from amp.plane.leader import Leader
+from amp.plane.node import PlaneNode
+from amp.server.app import build
+from amp.server.run import bind, serve
+from amp.settings import Settings
+from amp.store.memory import MemoryObjects
+from amp.store.objects import Objects
+from amp.store.open import open_store
+from amp.store.probe import probe
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The parts of a node that is ready to run."""
+
+    node: PlaneNode
+    door: Door
+
+
+async def run(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    reload: Callable[[], Settings],
+    clock: Clock | None = None,
+    entropy: Entropy = system_entropy,
+) -> int:
+    """Serve until stopped; answers the exit code. `ready` is told the state once HTTP answers and the mode is decided.
+
+    Raises: AmpError, when the start fails; nothing of the node is left behind then.
+    """
+    clock = clock or SystemClock()
+    for warning in settings.warnings:
+        _LOG.warning("%s", warning)
+    sock = bind(settings.host, settings.port)
+    try:
+        objects = _open(settings)
+        try:
+            plane = await _find_plane(settings, objects, clock, entropy)
+            assembled = assemble(settings, objects, plane, clock, entropy)
+            return await _run(settings, assembled, sock, ready, reload, clock, entropy)
+        finally:
+            await objects.close()
+    finally:
+        sock.close()
+
+
+def assemble(
+    settings: Settings, objects: Objects, plane: founding.Founding, clock: Clock, entropy: Entropy
+) -> Assembled:
+    """Make a node of its parts."""
+    registry = standard_registry()
+    identity = Identity(
+        node=random_id(entropy, 8),
+        instance=_instance(settings),
+        plane=plane.id,
+        name=settings.home.name,
+        address=settings.uri,
+        version=__version__,
+        mode=settings.ha_mode,
+        timeout=settings.heartbeat_timeout,
+        poll=settings.poll_period,
+        hot=settings.standby_is_hot,
+        clean=settings.persist_mode is PersistMode.CLEAN,
+        rebind=settings.persist_mode is PersistMode.REBIND,
+        exit_on_failure=not settings.ignore_persistence_errors,
+        local=objects.local,
+        started_ms=clock.read().wall_ms,
+    )
+    node = PlaneNode(
+        Machine(identity, lambda: nonce(entropy)),
+        objects,
+        clock,
+        persist_mode=settings.persist_mode.value,
+        persist_period=settings.persist_period,
+        plane_name=plane.name,
+    )
+
+    def leader(term: int) -> Leader:
+        return Leader(node.journaling, node, registry, clock, entropy, NodeId(identity.node), Term(term))
+
+    node.make_leader = leader
+    return Assembled(node, Door(node, node.journaling, registry, clock, entropy, lambda: node.leader))
+
+
+def _instance(settings: Settings) -> str:
+    """Answer the id of the home directory, which all its runs share."""
+    path = settings.home / "data" / "instance"
+    try:
+        return path.read_text().strip()
+    except OSError as problem:
+        raise Invalid(
+            f"{path} cannot be read ({problem.strerror}): make it with one line of letters and digits"
+        ) from None
+
+
+def _open(settings: Settings) -> Objects:
+    if settings.store is None:
+        return MemoryObjects()
+    return open_store(settings.store, timeout=max(1.0, settings.heartbeat_timeout / 6))
+
+
+async def _find_plane(settings: Settings, objects: Objects, clock: Clock, entropy: Entropy) -> founding.Founding:
+    """Prove the store, and find its plane or found one. Raises: Invalid, Unavailable, naming what to do."""
+    found = await _first_look(objects)
+    if found is None or found.probed != __version__:
+        await probe(objects, entropy)
+    if found is None:
+        if settings.persist_mode is PersistMode.REBIND:
+            raise Invalid(
+                f"persistMode=REBIND, but there is no state in {objects.name}: set persistMode=AUTO to start fresh, "
+                "or correct persistenceLocation and persistenceDir"
+            )
+        if settings.ha_mode.needs_master:
+            raise Invalid(
+                f"highAvailabilityMode={settings.ha_mode}, but there is no master in {objects.name}: "
+                "start one first, or set highAvailabilityMode=AUTO"
+            )
+        found = await founding.found(
+            objects, entropy, name=settings.plane_name, version=__version__, now_ms=clock.read().wall_ms
+        )
+    founding.check_name(found, settings.plane_name)
+    return found
+
+
+async def _first_look(objects: Objects) -> founding.Founding | None:
+    """Read the plane's object; a store that does not answer at once is given a little time."""
+    for attempt in range(3):
+        try:
+            return await founding.read(objects)
+        except Unavailable as problem:
+            if attempt == 2:
+                raise
+            _LOG.warning("%s", problem.message)
+            await asyncio.sleep(0.5)
+    return None
+
+
+async def _run(
+    settings: Settings,
+    assembled: Assembled,
+    sock: socket.socket,
+    ready: Callable[[str], None],
+    reload: Callable[[], Settings],
+    clock: Clock,
+    entropy: Entropy,
+) -> int:
+    node = assembled.node
+    stopping = asyncio.Event()
+    app = build(
+        node, node, assembled.door, settings, standard_registry(), clock, entropy, reload=reload, stopping=stopping
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.shut_down, 0.0)
+    was_ready = False
+
+    async def announce() -> None:
+        nonlocal was_ready
+        await node.decided.wait()
+        if node.elector.reason is None and not stopping.is_set():
+            was_ready = True
+            ready(node.ha().state)
+
+    async def live() -> None:
+        try:
+            await node.run()
+        finally:
+            stopping.set()
+
+    async with asyncio.TaskGroup() as group:
+        server = group.create_task(serve(app, sock, stopping), name="http")
+        announcing = group.create_task(announce(), name="announce")
+        await group.create_task(live(), name="node")
+        announcing.cancel()
+        await server
+    reason = node.elector.reason
+    if reason is None:
+        return 0
+    if not was_ready:
+        raise AmpError(reason)
+    _LOG.error("%s", reason)
+    return 1

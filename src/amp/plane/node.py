@@ -1,0 +1,347 @@
+"""One node of the plane, alive: its model follows the journal, and while it is in office a Leader acts on it.
+
+Holds the state for `ha.elector` (its Holder), and is what the server reads (Views) and controls (HaControl). Order, in
+`apply` and nowhere else: the segment is durable, the model changes, readers hear of it, writers are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from amp.ha.elector import Elector, Holder, read_records
+from amp.ha.events import PrioritySet, StopAsked
+from amp.ha.machine import Machine
+from amp.ha.members import record_key
+from amp.ha.modes import HaMode, NodeState
+from amp.kit.clock import Clock
+from amp.kit.errors import Conflict, Fenced, Invalid, Unavailable
+from amp.kit.ids import NodeId, PlaneId
+from amp.model import changes as c
+from amp.model.model import Model
+from amp.plane import codec, snapshots
+from amp.plane.journaling import Journaling
+from amp.plane.leader import Leader
+from amp.plane.status import Roll, master_of, verdict
+from amp.plane.subscriptions import Subscriptions
+from amp.plane.views import Event, HaStatus, StoreMetrics
+from amp.store.objects import Objects
+from amp.store.segment import Segment, Snapshot, segment_key
+
+_LOG = logging.getLogger(__name__)
+
+#: Makes what acts while in office: given the term.
+MakeLeader = Callable[[int], Leader]
+
+
+class PlaneNode(Holder):
+    """Wires a machine to a model. `make_leader` is set by `app` before `run`."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        objects: Objects,
+        clock: Clock,
+        *,
+        persist_mode: str,
+        persist_period: float,
+        plane_name: str | None,
+    ) -> None:
+        self.machine, self._objects, self._clock = machine, objects, clock
+        self._persist_mode, self._plane_name = persist_mode, plane_name
+        self.elector = Elector(machine, objects, clock, self)
+        self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
+        self.make_leader: MakeLeader | None = None
+        self.leader: Leader | None = None
+        self._office: asyncio.Task[None] | None = None
+        self._model = Model()
+        self._applied = 0
+        self._subscriptions = Subscriptions()
+        self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
+        self._since_snapshot = [0, 0]  # segments, bytes
+        self._saving: asyncio.Task[None] | None = None
+        self._history: list[tuple[str, int]] = []
+        self._shown: object = None
+        self._loads: list[float] = []
+        self._first_load: tuple[int, int, int] | None = None
+        self._stopping = False
+        self.decided = asyncio.Event()
+
+    # ---- life
+
+    async def run(self) -> None:
+        """Run until the machine has ended; `elector.reason` says why. Raises: what a bug in the leader raised."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tick(), name="ha events")
+                try:
+                    await self.elector.run()
+                finally:
+                    await self.leave_office()
+                    if self._saving is not None:
+                        self._saving.cancel()
+                raise _Ended
+        except* _Ended:
+            pass
+        finally:
+            self._subscriptions.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self.machine.identity.poll)
+            self._publish_ha()
+
+    # ---- Holder: what the elector drives
+
+    async def load(self) -> Snapshot | None:
+        """Throw the state away and load the newest snapshot."""
+        began = self._clock.read().raw
+        self._model, self._applied = Model(), 0
+        self._subscriptions.publish_model(Event("model", 0, None))
+        snapshot, self._model = await snapshots.load(self._objects, self.machine.log.plane)
+        self._applied = snapshot.seq if snapshot else 0
+        self._since_snapshot = [0, 0]
+        self._loads.append(self._clock.read().raw - began)
+        self._subscriptions.publish_model(Event("model", self._applied, None))
+        return snapshot
+
+    def apply(self, segment: Segment, batch: int | None) -> None:
+        """Let a segment take effect, then tell readers, then answer writers."""
+        seq = segment.header.seq
+        own = self.journaling.take(batch) if batch is not None else None
+        if own is not None:
+            changes = own.changes()
+        elif segment.header.kind == "reset":
+            changes = [c.PlaneReset()]
+        else:
+            changes = list(codec.decode(segment.body, segment_key(seq)))
+        for change in changes:
+            self._model.apply(change)
+        self._applied = seq
+        self._since_snapshot[0] += 1
+        self._since_snapshot[1] += len(segment.body)
+        if changes:
+            self._subscriptions.publish_model(Event("model", seq, changes))
+        if own is not None:
+            self.journaling.answer(own, seq)
+        if self._waiters:
+            self._tell_waiters()
+        self._consider_snapshot()
+
+    def drop(self, batch: int, unknown: bool) -> None:
+        """Tell the writers of a batch that this node will not write it."""
+        self.journaling.drop(batch, unknown)
+
+    def next_batch(self) -> tuple[bytes, int] | None:
+        """Answer what waits to be written."""
+        return self.journaling.next_batch()
+
+    def take_office(self, term: int) -> None:
+        """Begin to act."""
+        if self.make_leader is None or self._stopping:
+            return
+        self.leader = self.make_leader(term)
+        self._office = asyncio.get_running_loop().create_task(self._lead(self.leader), name=f"office of term {term}")
+
+    async def leave_office(self) -> None:
+        """End all that acts; what was not sent is refused."""
+        office, self._office, self.leader = self._office, None, None
+        self.journaling.close()
+        if office is not None:
+            office.cancel()
+            await asyncio.wait([office])
+
+    async def _lead(self, leader: Leader) -> None:
+        try:
+            await leader.run()
+        except* (Fenced, Unavailable) as problem:
+            _LOG.info("the office ended before it had begun: %s", problem.exceptions[0])
+        except* Exception:  # noqa: BLE001 - a bug in office must not leave a plane that beats and does nothing
+            _LOG.exception("the leader failed: this node gives its office up")
+            self.elector.reason = "the leader failed, see the log"
+            self.elector.feed(StopAsked())
+
+    def moved(self) -> None:
+        """Something about the node may have changed: note its state, and tell readers."""
+        now = self._clock.read()
+        state = self.machine.state(now)
+        if not self._history or self._history[0][0] != state:
+            _LOG.info("state %s, term %d, segment %d", state, self.machine.log.term, self.machine.log.seq)
+            self._history.insert(0, (state.value, now.wall_ms))
+            del self._history[200:]
+        if state is not NodeState.INITIALIZING:
+            if self._first_load is None:
+                model = self._model
+                count = len(list(model.applications()))
+                self._first_load = (count, len(model.entities), len(model.entities) + len(model.locations))
+            self.decided.set()
+        shown = (
+            state,
+            self.machine.log.term,
+            self.machine.in_office,
+            self.machine.log.members,
+            master_of(self.machine, now),
+        )
+        if shown != self._shown:
+            self._shown = shown
+            self._publish_ha()
+
+    def _may_act(self) -> bool:
+        return self.machine.may_act(self._clock.read())
+
+    def _publish_ha(self) -> None:
+        self._subscriptions.publish_ha(lambda: Event("ha", self._applied, self.ha()))
+
+    def _tell_waiters(self) -> None:
+        ready = [waiter for waiter in self._waiters if waiter[0] <= self._applied]
+        self._waiters = [waiter for waiter in self._waiters if waiter[0] > self._applied]
+        for _, future in ready:
+            if not future.done():
+                future.set_result(True)
+
+    def _consider_snapshot(self) -> None:
+        count, size = self._since_snapshot
+        if (count < snapshots.SEGMENTS and size < snapshots.BYTES) or self.leader is None or self._saving is not None:
+            return
+        self._since_snapshot = [0, 0]
+        self._saving = asyncio.get_running_loop().create_task(self._save(), name="snapshot")
+
+    async def _save(self) -> None:
+        try:
+            saved = await snapshots.save(self._objects, self.machine.log, self._model, self._clock)
+            if saved is not None:
+                _LOG.info("saved the state after segment %d", saved.seq)
+        finally:
+            self._saving = None
+
+    # ---- Views: what readers see
+
+    @property
+    def model(self) -> Model:
+        """The model as of `seq`."""
+        return self._model
+
+    @property
+    def seq(self) -> int:
+        """The last segment that is applied."""
+        return self._applied
+
+    def ha(self) -> HaStatus:
+        """The plane at this very moment."""
+        now, machine, own = self._clock.read(), self.machine, self.machine.identity
+        master = master_of(machine, now)
+        nodes = Roll(machine, now, master).nodes()
+        lease = machine.lease_left(now)
+        return HaStatus(
+            node=NodeId(own.node),
+            instance=own.instance,
+            plane=PlaneId(own.plane),
+            plane_name=self._plane_name,
+            state=machine.state(now).value,
+            mode=own.mode.value,
+            persist_mode=self._persist_mode,
+            term=machine.log.term,
+            seq=self._applied if machine.applies else machine.log.seq,
+            in_office=machine.may_act(now),
+            fenced=machine.is_fenced(now),
+            loaded=machine.applies and self.decided.is_set(),
+            lease_s=lease if lease is not None and lease > 0 else None,
+            candidate_at_s=machine.stands_in(now),
+            master=master,
+            master_uri=next((node.uri for node in nodes if node.is_master), None),
+            priority=machine.priority,
+            heartbeat_timeout_s=own.timeout,
+            poll_period_s=own.poll,
+            store=self._objects.name,
+            nodes=nodes,
+            history=tuple(self._history),
+            problem=machine.problem,
+            verdict=verdict(nodes, machine.is_fenced(now)),
+            now_ms=now.wall_ms,
+            started_ms=own.started_ms,
+            shutting_down=self._stopping,
+            version=own.version,
+        )
+
+    def store_metrics(self) -> StoreMetrics:
+        """What this node did with the store."""
+        reads, writes = self.elector.reads, self.elector.writes
+        applications, entities, items = self._first_load or (0, 0, 0)
+        return StoreMetrics(
+            writes=writes.count,
+            write_failures=writes.failures,
+            last_write_ms=writes.last_ms,
+            last_write_s=writes.last_s,
+            last_write_failure_ms=writes.last_failure_ms,
+            reads=reads.count,
+            read_failures=reads.failures,
+            last_read_ms=reads.last_ms,
+            last_read_s=reads.last_s,
+            last_read_failure_ms=reads.last_failure_ms,
+            loads=len(self._loads),
+            last_load_s=self._loads[-1] if self._loads else None,
+            loaded_applications=applications,
+            loaded_entities=entities,
+            loaded_items=items,
+        )
+
+    def events(self) -> AsyncIterator[Event]:
+        """Follow what changes, from now on."""
+        return self._subscriptions.follow()
+
+    async def wait_for(self, seq: int, timeout: float) -> bool:
+        """Wait until `seq` is applied; False after `timeout` seconds."""
+        if seq <= self._applied:
+            return True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiters.append((seq, future))
+        try:
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            return False
+
+    # ---- HaControl: what an operator may ask
+
+    async def set_mode(self, mode: str) -> str:
+        """Change the mode at run time, as far as the node is not what is asked already."""
+        try:
+            wanted = HaMode(mode.upper())
+        except ValueError:
+            raise Invalid(f"unknown mode {mode!r}: one of {', '.join(HaMode)}") from None
+        now = self._clock.read()
+        state, own = self.machine.state(now), self.machine.identity.mode
+        if wanted.value == state.value or wanted is own or (wanted is HaMode.AUTO and own.may_lead):
+            return state.value
+        raise Conflict(
+            f"this node is {state} and runs as {own}: to make it {wanted}, set highAvailabilityMode={wanted} in "
+            "etc/org.apache.brooklyn.osgilauncher.cfg and start it again (stopping a master hands over at once)"
+        )
+
+    async def set_priority(self, priority: int) -> int:
+        """Change the election priority; answers the one before."""
+        before = self.machine.priority
+        self.elector.feed(PrioritySet(priority))
+        self.machine.priority = priority
+        return before
+
+    async def clear_nodes(self, node: str | None = None) -> None:
+        """Delete records of nodes that are gone; the master's and this node's are kept."""
+        kept = {self.machine.identity.node, master_of(self.machine, self._clock.read())}
+        for record in await read_records(self._objects):
+            if record.id not in kept and node in (None, record.id):
+                await self._objects.delete(record_key(record.id))
+
+    def shut_down(self, delay_s: float) -> None:
+        """Begin a clean stop after `delay_s` seconds."""
+        if delay_s > 0:
+            asyncio.get_running_loop().call_later(delay_s, self.shut_down, 0.0)
+            return
+        if not self._stopping:
+            self._stopping = True
+            self.elector.feed(StopAsked())
+
+
+class _Ended(Exception):
+    """The elector has ended; it ends what runs beside it."""

@@ -1,0 +1,72 @@
+"""Saves the whole state now and then, and loads the newest. All work that grows with the state is done in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from amp.ha.log import Log
+from amp.kit.clock import Clock
+from amp.kit.errors import Unavailable
+from amp.model.model import Model, built
+from amp.plane import codec
+from amp.store.objects import Objects, Outcome
+from amp.store.segment import Snapshot, pack, seal, snapshot_key, unseal
+
+_LOG = logging.getLogger(__name__)
+
+#: A leader saves after so many segments, or so many bytes of their bodies (C1).
+SEGMENTS, BYTES = 1000, 8 * 1024 * 1024
+
+
+async def load(objects: Objects, plane: str) -> tuple[Snapshot | None, Model]:
+    """Read the newest snapshot; an empty model where there is none.
+
+    Raises: Unavailable; Damaged, TooNew, naming the key: a damaged snapshot is never skipped.
+    """
+    found = await objects.list("snapshots/")
+    if not found:
+        return None, Model()
+    key = found[-1].key
+    data = await objects.get(key)
+    if data is None:
+        raise Unavailable(f"{key} was listed, but is not there when read: the store is behind itself")
+    return await asyncio.to_thread(_read, data, key, plane)
+
+
+def _read(data: bytes, key: str, plane: str) -> tuple[Snapshot, Model]:
+    from amp.store.segment import Damaged
+
+    header, body, _ = unseal(data, key, Snapshot)
+    if header.plane != plane:
+        raise Damaged(key, f"it belongs to the plane {header.plane}, not to {plane}")
+    if snapshot_key(header.seq) != key or header.position.seq != header.seq:
+        raise Damaged(key, f"it says that it is the state after segment {header.seq}")
+    return header, built(codec.decode(body, key))
+
+
+async def save(objects: Objects, log: Log, model: Model, clock: Clock) -> Snapshot | None:
+    """Write the state as it is now; None when the store did not take it (the next try is as good).
+
+    `model` is copied before the first wait, so that it may go on changing.
+    """
+    head = log.head
+    if head is None:
+        return None
+    header = Snapshot(
+        plane=log.plane,
+        seq=head.seq,
+        position=head.header,
+        hash=head.hash,
+        posts=list(log.posts),
+        members=list(log.members),
+        has_state=log.has_state,
+        at=clock.read().wall_ms,
+    )
+    frozen = model.copy()
+    data = await asyncio.to_thread(lambda: seal(header, pack(codec.encode(frozen.as_changes())))[0])
+    outcome = await objects.create(snapshot_key(head.seq), data)
+    if outcome is Outcome.UNKNOWN:
+        _LOG.warning("the snapshot at segment %d could not be written; the next comes later", head.seq)
+        return None
+    return header
