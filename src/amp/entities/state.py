@@ -21,7 +21,7 @@ PROBLEMS = "service.problems"
 
 #: A child in one of these states (or in none) is deliberately not running: it neither helps nor hurts.
 _IGNORED = frozenset((None, "CREATED", "STARTING", "STOPPING", "STOPPED", "DESTROYED"))
-_CHILDREN_NOT_UP = "service-not-up-indicators-from-children-and-members"
+CHILDREN_NOT_UP = "service-not-up-indicators-from-children-and-members"
 _CHILDREN_PROBLEMS = "service-lifecycle-indicators-from-children-and-members"
 
 
@@ -76,7 +76,7 @@ def from_children(sensors: Mapping[str, Any], children: Iterable[Entity]) -> dic
         child for child in watched if child.sensors.get(IS_UP) is False and child.sensors.get(STATE) not in _IGNORED
     ]
     burning = [child for child in watched if child.sensors.get(STATE) not in (*_IGNORED, "RUNNING")]
-    not_up = noted(sensors, NOT_UP, _CHILDREN_NOT_UP, _not_up_text(len(up), down))
+    not_up = noted(sensors, NOT_UP, CHILDREN_NOT_UP, _not_up_text(len(up), down))
     problems = noted(sensors, PROBLEMS, _CHILDREN_PROBLEMS, _problem_text(burning))
     return updated(sensors, {NOT_UP: not_up, PROBLEMS: problems})
 
