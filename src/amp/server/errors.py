@@ -52,11 +52,13 @@ def status_of(error: AmpError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def api_error(status: int, message: str, details: str | None = None) -> Response:
-    """Answer an ApiError."""
+def api_error(status: int, message: str, details: str | None = None, *, unknown: bool = False) -> Response:
+    """Answer an ApiError; `unknown` says that a write may or may not have happened."""
     body: dict[str, object] = {"message": message, "error": status}
     if details:
         body["details"] = details
+    if unknown:
+        body["unknown"] = True
     return as_json(body, status)
 
 
@@ -68,13 +70,14 @@ def answer(error: AmpError, entropy: Entropy) -> Response:
     if isinstance(error, Internal):
         return bug(error, entropy)
     details = error.details
-    if isinstance(error, Unavailable) and error.unknown:
+    unknown = isinstance(error, Unavailable) and error.unknown
+    if unknown:
         details = details or "It is not known whether the change was made: read again before you repeat it."
     if details is None and isinstance(error, Invalid | Conflict) and status in (400, 409):
         reference = random_id(entropy, 13)
         details = f"Reference: {reference}"
         log.info("refused (%s): %s", reference, error.message)
-    response = api_error(status, error.message, details)
+    response = api_error(status, error.message, details, unknown=unknown)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return response

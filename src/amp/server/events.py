@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -42,21 +42,24 @@ class Streams:
         self._stopping = stopping
         self._open = 0
 
-    def stream(self, topics: Iterable[str]) -> Response:
-        """Make the answer that streams these topics. Raises: Unavailable, when there are too many streams."""
+    def stream(self, topics: Iterable[str], allowed: Callable[[], bool]) -> Response:
+        """Make the answer that streams these topics for as long as it is `allowed`, asked at each tick.
+
+        Raises: Unavailable, when there are too many streams.
+        """
         if self._open >= _STREAMS:
             raise Unavailable(f"{_STREAMS} live streams are open, which is the limit", retry_after=10)
-        return _Stream(self, frozenset(topics))
+        return _Stream(self, frozenset(topics), allowed)
 
-    async def run(self, topics: frozenset[str], receive: Receive, send: Send) -> None:
-        """Feed one client until it goes, falls behind, or the node stops."""
+    async def run(self, topics: frozenset[str], allowed: Callable[[], bool], receive: Receive, send: Send) -> None:
+        """Feed one client until it goes, falls behind, may not any more, or the node stops."""
         self._open += 1
         frames: asyncio.Queue[bytes] = asyncio.Queue(_WAITING)
         try:
             async with asyncio.TaskGroup() as group:
                 workers = [
                     group.create_task(self._collect(topics, frames)),
-                    group.create_task(self._tick(frames)),
+                    group.create_task(self._tick(frames, allowed)),
                     group.create_task(_write(frames, send)),
                     group.create_task(_gone(receive)),
                     group.create_task(_stopped(self._stopping)),
@@ -66,7 +69,7 @@ class Streams:
                     worker.cancel()
         finally:
             self._open -= 1
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not allowed():
             await _send(send, b"", more=False)
 
     async def _collect(self, topics: frozenset[str], frames: asyncio.Queue[bytes]) -> None:
@@ -83,9 +86,11 @@ class Streams:
                     log.info("dropped a live stream: its reader does not keep up")
                     return
 
-    async def _tick(self, frames: asyncio.Queue[bytes]) -> None:
+    async def _tick(self, frames: asyncio.Queue[bytes], allowed: Callable[[], bool]) -> None:
         while True:
             await asyncio.sleep(_TICK)
+            if not allowed():
+                return
             status = self._views.ha()
             data = {"now_ms": self._clock.read().wall_ms, "seq": self._views.seq, "term": status.term}
             if not _queue(frames, frame("tick", self._views.seq, data)):
@@ -95,19 +100,20 @@ class Streams:
 class _Stream(Response):
     media_type = "text/event-stream"
 
-    def __init__(self, streams: Streams, topics: frozenset[str]) -> None:
+    def __init__(self, streams: Streams, topics: frozenset[str], allowed: Callable[[], bool]) -> None:
         super().__init__()
         del self.headers["content-length"]
         self.headers["X-Accel-Buffering"] = "no"
         self._streams = streams
         self._topics = topics
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] == "HEAD":
             await _send(send, b"", more=False)
         else:
-            await self._streams.run(self._topics, receive, send)
+            await self._streams.run(self._topics, self._allowed, receive, send)
 
 
 def frame(event: str, seq: int, data: Any) -> bytes:

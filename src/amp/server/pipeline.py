@@ -25,7 +25,12 @@ from amp.server.routing import Call, Route, Table, segments_of
 from amp.server.sessions import MODE_HEADER, TOKEN_COOKIES, Session, Sessions, check_token, parse_mode
 from amp.settings import Settings
 
-_NO_CACHE = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
+_HEADERS = {
+    "Cache-Control": "no-cache, no-store",
+    "Pragma": "no-cache",
+    "Expires": "0",
+    "X-Content-Type-Options": "nosniff",
+}
 _MIN_SEQ_WAIT = 5.0
 _CONSOLE = "AMP-Console"
 
@@ -66,7 +71,7 @@ class Pipeline:
             response = Response(status_code=400)
         except Exception as error:  # noqa: BLE001  the edge: a bug becomes a 500 with a reference, and a log entry
             response = errors.bug(error, self._entropy)
-        for name, value in _NO_CACHE.items():
+        for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["AMP-Term"] = str(ha.term)
         response.headers["AMP-Seq"] = str(self._views.seq)
@@ -81,7 +86,8 @@ class Pipeline:
         if given is not None or session is None:
             verdict = self._authenticator.check(given, request.client.host if request.client else "")
             if isinstance(verdict, Refused):
-                quiet = console or self._sessions.cookie in request.cookies
+                stream = "text/event-stream" in headers.get("Accept", "")  # a page's EventSource sends no other sign
+                quiet = console or stream or self._sessions.cookie in request.cookies
                 return _refused(verdict, quiet)
             if session is not None and session.user != verdict.user:
                 session = None

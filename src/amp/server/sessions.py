@@ -60,7 +60,10 @@ class Sessions:
 
     def of(self, cookies: Mapping[str, str]) -> Session | None:
         """Answer the live session that a request's cookies name, and count it as used now."""
-        found = self._sessions.get(cookies.get(self.cookie, ""))
+        return self._used(cookies.get(self.cookie, ""))
+
+    def _used(self, session_id: str) -> Session | None:
+        found = self._sessions.get(session_id)
         if found is None:
             return None
         session, used = found
@@ -85,6 +88,10 @@ class Sessions:
     def close_all(self) -> None:
         """End all sessions: who may log in has changed."""
         self._sessions.clear()
+
+    def keep(self, session: Session) -> bool:
+        """Count a session as used now, as an open page does; False once it has ended."""
+        return self._used(session.id) is not None
 
     def is_open(self, session: Session) -> bool:
         """Answer whether a session has not ended."""

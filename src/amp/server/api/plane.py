@@ -10,13 +10,15 @@ from amp.server.entitlements import Right
 from amp.server.errors import Forbidden
 from amp.server.events import TOPICS, Streams
 from amp.server.routing import Call, Route
+from amp.server.sessions import Sessions
 
 
 class Plane:
     """The resources `/ha/plane` and `/events/stream`."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, sessions: Sessions) -> None:
         self._streams = streams
+        self._sessions = sessions
 
     def routes(self) -> tuple[Route, ...]:
         """What this resource answers."""
@@ -45,4 +47,5 @@ class Plane:
             raise Invalid(f"topics: {', '.join(unknown) or 'none given'}; there are {' and '.join(TOPICS)}")
         if "model" in wanted and not call.may(Right.SEE_ENTITY):
             raise Forbidden(f"User '{call.by}' is not authorized to {Right.SEE_ENTITY.value}")
-        return self._streams.stream(wanted)
+        session = call.session
+        return self._streams.stream(wanted, lambda: session is None or self._sessions.keep(session))
