@@ -5,8 +5,11 @@ import pytest
 from amp.testing.sim.planted import PLANTED, Planted
 from amp.testing.sim.story import Broken, Story
 
+#: Seeds within which each planted bug must be caught.
+BUDGET = 150
 
-@pytest.mark.parametrize("seed", range(1, 41))
+
+@pytest.mark.parametrize("seed", range(1, 31))
 def test_the_properties_hold(seed: int) -> None:
     outcome = Story(seed).play()
     assert outcome.offices >= 1
@@ -19,10 +22,10 @@ def test_a_seed_replays_exactly() -> None:
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: f"{bug.number}")
 def test_planted_bugs_are_caught(bug: Planted) -> None:
-    """Each within its budget of seeds, begun a little before the first that is known to catch it."""
-    for seed in range(bug.first, bug.first + bug.budget):
+    """Each within the seeds that CI can afford."""
+    for seed in range(1, BUDGET + 1):
         try:
             Story(seed, bug.machine, overwrites=bug.overwrites).play()
         except Broken:
             return
-    pytest.fail(f"planted bug {bug.number} ({bug.what}) was not caught in {bug.budget} seeds")
+    pytest.fail(f"planted bug {bug.number} ({bug.what}) was not caught in {BUDGET} seeds")

@@ -128,6 +128,8 @@ class Story:
                 node.cut = True
                 self.world.after(rng.choice([2.0, 15.0]) * rng.random(), lambda: setattr(node, "cut", False))
             case "stop" if node.alive and not node.paused:
+                if rng.random() < 0.4:  # the answer to a resignation matters more than most
+                    self.store.faults = Faults(lost_answer=0.7)
                 node.feed(_STOP)
                 self.world.after(rng.uniform(2.0, 8.0), lambda: self._return(machine, node))
             case "store":
