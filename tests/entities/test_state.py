@@ -100,6 +100,16 @@ def test_a_parent_is_as_its_children_are(
     assert from_children({**sensors, **after}, children) == {}  # run twice, it does nothing the second time
 
 
+@pytest.mark.parametrize("odd", [5, [1], {"a": [1]}, None, "odd", True])
+def test_odd_values_set_from_outside_do_no_harm(odd: Any) -> None:
+    names = ("service.state", "service.isUp", "service.problems", "service.notUp.indicators", "service.state.expected")
+    for name in names:
+        strange = Entity(EntityId("s"), "t", "s", EntityId("app"), sensors={"service.isUp": False, name: odd})
+        from_children({"service.state.expected": RUNNING}, [strange])
+        from_children({"service.state.expected": RUNNING, name: odd}, [UP])
+        updated({"service.state.expected": RUNNING, "service.isUp": True, name: odd}, {"x": 1})
+
+
 def test_a_parent_keeps_its_own_problems() -> None:
     after = from_children({"service.state.expected": RUNNING, "service.problems": {"own": "x"}}, [UP])
     assert after["service.state"] == "ON_FIRE"

@@ -71,6 +71,36 @@ def test_old_ended_tasks_are_forgotten_but_running_ones_never() -> None:
     assert f"t{TASKS_KEPT + 4}" in model.tasks
 
 
+def test_parts_of_a_task_go_with_the_whole_and_are_not_counted() -> None:
+    model = built([APP, WEB])
+    for n in range(TASKS_KEPT + 1):
+        model.apply(c.TaskStarted(f"t{n}", "app", "start"))
+        model.apply(c.TaskStarted(f"p{n}", "web", "part", parent=f"t{n}"))
+        model.apply(c.TaskStarted(f"q{n}", "web", "part of a part", parent=f"p{n}"))
+        for task in (f"q{n}", f"p{n}", f"t{n}"):
+            model.apply(c.TaskEnded(task, "completed"))
+    assert not {"t0", "p0", "q0"} & model.tasks.keys()
+    assert len(model.tasks) == 3 * TASKS_KEPT
+    assert same(model, built(model.as_changes()))
+
+
+def test_tasks_of_what_is_gone_are_kept_for_a_while() -> None:
+    model = Model()
+    for n in range(TASKS_KEPT + 5):
+        app = f"app{n}"
+        model.apply(c.EntityAdded(app, "t.App", app, app))
+        model.apply(c.TaskStarted(f"old{n}", app, "start"))
+        model.apply(c.TaskEnded(f"old{n}", "completed"))
+        model.apply(c.TaskStarted(f"t{n}", app, "destroying"))
+        model.apply(c.TaskStarted(f"s{n}", app, "stop", parent=f"t{n}"))
+        model.apply(c.TaskEnded(f"s{n}", "completed"))
+        model.apply(c.EntityRemoved(app))
+        model.apply(c.TaskEnded(f"t{n}", "completed"))
+    assert list(model.tasks) == [f"t{n}" for n in range(5, TASKS_KEPT + 5)]
+    assert model.tasks[f"t{TASKS_KEPT}"].children == ()
+    assert same(model, built(model.as_changes()))
+
+
 def test_reset_empties_the_model() -> None:
     model = built([APP, WEB, c.AccessSet(False), c.PlaneReset()])
     assert same(model, Model())

@@ -29,6 +29,15 @@ def value(model: Model, entity: Entity, kind: EntityType, name: str) -> Any:
     return key.default
 
 
+def usable(model: Model, entity: Entity, kind: EntityType, name: str) -> Any:
+    """Answer the value as `value` does, the default where what is set cannot be read."""
+    try:
+        return value(model, entity, kind, name)
+    except Invalid:
+        key = kind.key(name)
+        return key.default if key else None
+
+
 def text(model: Model, entity: Entity, kind: EntityType, name: str) -> str | None:
     """Answer a text, None where there is none or it is blank."""
     found = value(model, entity, kind, name)

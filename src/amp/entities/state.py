@@ -72,10 +72,8 @@ def from_children(sensors: Mapping[str, Any], children: Iterable[Entity]) -> dic
     """Answer what a parent's sensors become, given its children: all must be up and running that are meant to be."""
     watched = list(children)
     up = [child for child in watched if child.sensors.get(IS_UP) is True]
-    down = [
-        child for child in watched if child.sensors.get(IS_UP) is False and child.sensors.get(STATE) not in _IGNORED
-    ]
-    burning = [child for child in watched if child.sensors.get(STATE) not in (*_IGNORED, "RUNNING")]
+    down = [child for child in watched if child.sensors.get(IS_UP) is False and _told(child) not in _IGNORED]
+    burning = [child for child in watched if _told(child) not in (*_IGNORED, "RUNNING")]
     not_up = noted(sensors, NOT_UP, CHILDREN_NOT_UP, _not_up_text(len(up), down))
     problems = noted(sensors, PROBLEMS, _CHILDREN_PROBLEMS, _problem_text(burning))
     return updated(sensors, {NOT_UP: not_up, PROBLEMS: problems})
@@ -111,6 +109,11 @@ def _problem_text(burning: list[Entity]) -> str | None:
         return f"Required entity not healthy: {_shown(burning[0])} (on-fire)"
     named = ", ".join(f"{_shown(each)} (on-fire)" for each in burning[:3])
     return f"Required entities not healthy: {named}" + (f" and {len(burning) - 3} others" if len(burning) > 3 else "")
+
+
+def _told(entity: Entity) -> str | None:
+    told = entity.sensors.get(STATE)
+    return told if isinstance(told, str) else None  # anything may be set from outside
 
 
 def _shown(entity: Entity) -> str:

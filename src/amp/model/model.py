@@ -15,7 +15,8 @@ from amp.kit.ids import EntityId, LocationId, TaskId
 from amp.model import changes as c
 from amp.model.entity import Entity, Location, Task
 
-#: Ended tasks kept for each entity, the oldest forgotten first (Brooklyn: brooklyn.gc.maxTasksPerTag).
+#: Tasks kept for each entity, and for all that are gone together, the oldest that ended forgotten first (Brooklyn:
+#: brooklyn.gc.maxTasksPerTag). Parts of a task are not counted: they go with the whole.
 TASKS_KEPT = 50
 
 
@@ -102,12 +103,10 @@ class Model:
             self._replace(gone[0].parent, children=tuple(each for each in siblings if each != change.id))
         for entity in gone:
             del self.entities[entity.id]
-            for task in self.tasks_of.pop(entity.id, ()):
-                # What still runs (the deletion itself, for one) ends first; it goes with its TaskEnded.
-                if self.tasks[task].status == "running":
-                    self.tasks_of.setdefault(entity.id, []).append(task)
-                else:
-                    del self.tasks[task]
+            for task in list(self.tasks_of.get(entity.id, ())):
+                # What still runs (the deletion itself, for one) stays, so that its end can be seen.
+                if task in self.tasks and self.tasks[task].status != "running":
+                    self._forget_task(task)
 
     def _entity_renamed(self, change: c.EntityRenamed) -> None:
         self._replace(change.id, name=change.name)
@@ -173,12 +172,32 @@ class Model:
         self.tasks[change.id] = replace(
             task, status=change.status, ended_ms=change.ended_ms, result=change.result, error=change.error
         )
-        kept = self.tasks_of[task.entity]
-        if len(kept) > TASKS_KEPT:
-            oldest = next((each for each in kept if self.tasks[each].status != "running"), None)
-            if oldest is not None:
-                kept.remove(oldest)
-                del self.tasks[oldest]
+        if task.parent is None:
+            self._forget_old_tasks(task.entity)
+
+    def _forget_old_tasks(self, entity: EntityId) -> None:
+        if entity in self.entities:
+            among = self.tasks_of[entity]
+        else:
+            among = [task.id for task in self.tasks.values() if task.entity not in self.entities]
+        wholes = [task for task in among if self.tasks[task].parent is None]
+        ended = (task for task in wholes if self.tasks[task].status != "running")
+        if len(wholes) > TASKS_KEPT and (oldest := next(ended, None)) is not None:
+            self._forget_task(oldest)
+
+    def _forget_task(self, task: TaskId) -> None:
+        known = self.tasks.get(task)
+        if known is None:
+            return
+        for part in known.children:
+            self._forget_task(part)
+        del self.tasks[task]
+        self.tasks_of[known.entity].remove(task)
+        if not self.tasks_of[known.entity]:
+            del self.tasks_of[known.entity]
+        above = self.tasks.get(known.parent) if known.parent is not None else None
+        if above is not None:
+            self.tasks[above.id] = replace(above, children=tuple(each for each in above.children if each != task))
 
     def _access_set(self, change: c.AccessSet) -> None:
         self.location_provisioning_allowed = change.location_provisioning_allowed

@@ -156,7 +156,8 @@ class Door:
             sensor = self._kind(known).sensor(name)
             updates[name] = coerce(value, sensor.type) if sensor else value
         changed = {**updates, **(state.updated(known.sensors, updates) if self._kind(known).lifecycle else {})}
-        await self._recorder.commit(state.as_changes(known, changed, self._now_ms()))
+        if changed:
+            await self._recorder.commit(state.as_changes(known, changed, self._now_ms()))
 
     async def clear_sensor(self, entity: EntityId, name: str) -> None:
         """Remove a sensor's value."""
@@ -177,7 +178,8 @@ class Door:
                 )
             except Invalid as error:
                 raise Invalid(f"Invalid value for '{name}': {error.message}") from None
-        await self._recorder.commit(changes)
+        if changes:
+            await self._recorder.commit(changes)
 
     async def rename(self, entity: EntityId, name: str) -> None:
         """Change an entity's display name."""

@@ -15,6 +15,7 @@ from amp.entities.surroundings import Machines, Surroundings, machine_of
 from amp.feeds.process import ProcessFeeds
 from amp.feeds.scheduler import Scheduler
 from amp.kit.clock import Clock
+from amp.kit.durations import parse_duration
 from amp.kit.errors import Fenced, Missing
 from amp.kit.ids import EntityId, Entropy, NodeId, TaskId, Term
 from amp.locations.localhost import local_machines
@@ -75,8 +76,7 @@ class Leader:
                 self._runner = Runner(
                     self._recorder, self._clock, self._entropy, group, node=self._node, term=self._term
                 )
-                self._feeds.reconcile(self._wanted())
-                self._settle(self._views.model.entities)
+                self._heed(None)
                 self._ready.set()
                 group.create_task(self._scheduler.run(), name="feeds")
                 async for event in events:
@@ -173,6 +173,13 @@ class Leader:
         return state.as_changes(entity, state.updated(entity.sensors, updates), now)
 
     def _heed(self, changes: Sequence[c.AnyChange] | None) -> None:
+        try:
+            self._follow(changes)
+        except Exception:  # noqa: BLE001 - told with its traceback
+            # What is in the model comes to every next leader too: it must not cost the plane all its masters.
+            _LOG.exception("what follows from a change could not be worked out")
+
+    def _follow(self, changes: Sequence[c.AnyChange] | None) -> None:
         model = self._views.model
         if changes is None:  # a gap: all may have changed
             self._feeds.reconcile(self._wanted())
@@ -212,8 +219,9 @@ class Leader:
             kind = self._around.registry.find(entity.type)
             if kind is None or not kind.sensor(process.RUNNING) or state.expected(entity.sensors) != "RUNNING":
                 continue
-            if machine_of(model, entity) and config.value(model, entity, kind, "sshMonitoring.enabled"):
-                yield entity.id, config.seconds(model, entity, kind, _POLL_PERIOD)
+            # An inherited value was checked by nobody: one that cannot be read must not end the watch, or the office.
+            if machine_of(model, entity) and config.usable(model, entity, kind, "sshMonitoring.enabled"):
+                yield entity.id, parse_duration(config.usable(model, entity, kind, _POLL_PERIOD))
 
     async def _look(self, id: EntityId) -> None:
         entity = self._views.model.entities.get(id)

@@ -161,7 +161,8 @@ class Run:
     async def commit(self, changes: Sequence[AnyChange]) -> None:
         """Make Changes durable, with what was told before. Raises: Fenced, Unavailable."""
         pending = list(self._pending)
-        await self._runner._recorder.commit([*pending, *changes])
+        if pending or changes:
+            await self._runner._recorder.commit([*pending, *changes])
         del self._pending[: len(pending)]
 
     def may_act(self) -> None:

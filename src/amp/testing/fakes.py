@@ -87,6 +87,11 @@ class FakePlane:
         """True when that much is applied; nothing is ever under way here."""
         return self.seq >= seq
 
+    def gap(self) -> None:
+        """Tell followers that they have missed something."""
+        for queue in self._followers:
+            queue.put_nowait(Event("model", self.seq, None))
+
     def entity(self, name: str) -> Entity:
         """Answer the one entity of that display name."""
         found = [entity for entity in self.model.entities.values() if entity.name == name]
