@@ -330,6 +330,7 @@ async def test_when_all_threads_hang_calls_end_in_time_pile_up_nothing_and_recov
             await objects.get("nodes/pipe")
     assert await objects.create("journal/1", b"x") is Outcome.UNKNOWN
     assert not (tmp_path / "journal").exists(), "a call that never had a thread must leave no trace"
+    assert objects._threads._work_queue.qsize() == 0, "what waits behind a hung mount must not fill the memory"
     patient = DirectoryObjects(tmp_path, timeout=30)
     assert await patient.create("journal/2", b"y") is Outcome.DONE, "each store has threads of its own"
     with pipe.open("wb"):

@@ -104,6 +104,13 @@ def test_missing_programs_and_unknown_kinds_are_named(tmp_path: Path, monkeypatc
         pass
 
 
+def test_a_port_in_use_is_refused(ministack: S3Server, tmp_path: Path) -> None:
+    port = int(ministack.endpoint.rpartition(":")[2])
+    taken = pytest.raises(Unavailable, match=f"port {port} of 127.0.0.1 cannot be used")
+    with taken, running("ministack", tmp_path, port=port):
+        pass
+
+
 def test_a_server_that_ends_at_once_is_unavailable_with_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

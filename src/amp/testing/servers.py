@@ -77,6 +77,8 @@ def running(
         raise Missing(f"unknown test server: {kind} (known: {', '.join(plans)})")
     directory.mkdir(parents=True, exist_ok=True)
     listen = port or free_ports(1)[0]
+    if port is not None:
+        _must_be_free(port)
     plan = plans[kind](directory, listen, region, identity, secret)
     log = directory / "server.log"
     with log.open("wb") as output:
@@ -124,6 +126,16 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def _must_be_free(port: int) -> None:
+    """Refuse a taken port at once: the server that answers there would pass for ours."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Unavailable(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}: choose another") from error
 
 
 def _send(
