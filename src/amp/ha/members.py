@@ -46,7 +46,10 @@ def record_key(node: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A record, when its counter was first seen to be so, and the head of the journal at that time."""
+    """A record, when its counter was first seen to be so, and the head of the journal one listing earlier.
+
+    A node that had read less than that when it wrote the record lags.
+    """
 
     record: Record
     at: Reading
@@ -55,9 +58,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """All records that a node knows."""
+    """All records that a node knows; `head`: the journal's at the newest listing."""
 
     seen: dict[str, Seen]
+    head: int = 0
 
     def updated(self, records: Iterable[Record], now: Reading, head: int) -> Roster:
         """Take a new listing in; a record whose counter rests keeps its time of first sight."""
@@ -65,8 +69,8 @@ class Roster:
         for record in records:
             known = self.seen.get(record.id)
             rests = known is not None and known.record.counter == record.counter
-            fresh[record.id] = known if known is not None and rests else Seen(record, now, head)
-        return Roster(fresh)
+            fresh[record.id] = known if known is not None and rests else Seen(record, now, self.head)
+        return Roster(fresh, head)
 
     def is_silent(self, node: str, now: Reading, timeout: float) -> bool:
         """Tell whether a node's record has rested for the time-out."""
