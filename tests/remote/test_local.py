@@ -69,14 +69,16 @@ async def test_what_runs_in_the_background_is_not_waited_for_and_lives_on(machin
     assert not await machine.signal(process, "KILL")
 
 
-async def test_what_it_started_outlives_a_kill_of_this_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+async def test_what_it_started_outlives_a_kill_of_this_process(tmp_path: Path, loop: str) -> None:
     code = (
-        "import asyncio\nfrom amp.remote.local import LocalMachine\n"
+        f"import asyncio, os, {loop}\nfrom amp.remote.local import LocalMachine\n"
+        "pipe = [os.set_inheritable(end, True) for end in os.pipe()]\n"
         "async def main():\n"
         f"    machine = LocalMachine({str(tmp_path / 'work')!r})\n"
         f"    await machine.run('sleep 600 & echo $! > pid.txt', env={{}}, cwd={str(tmp_path)!r}, timeout=10)\n"
         "    print('up', flush=True)\n    await asyncio.sleep(600)\n"
-        "asyncio.run(main())\n"
+        f"{loop}.run(main())\n"
     )
     parent = started([sys.executable, "-c", code])
     try:
@@ -87,8 +89,10 @@ async def test_what_it_started_outlives_a_kill_of_this_process(tmp_path: Path) -
         parent.wait(10)
         assert alive(pid)
         # Nothing of the parent is open in it: its streams are files or nothing.
-        links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-        assert not [link for link in links if link.startswith(("pipe:", "socket:"))]
+        assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)]
+        assert links[0] == "/dev/null"
+        assert all(link.endswith((" (deleted)", "/stdout", "/stderr")) for link in links[1:])
         os.kill(pid, signal.SIGKILL)
         assert await gone(pid)
     finally:

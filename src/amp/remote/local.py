@@ -12,6 +12,7 @@ import getpass
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,14 +59,15 @@ class LocalMachine:
             file = place / "script"
             file.write_text(script + "\n")
             with (place / "stdout").open("wb") as out, (place / "stderr").open("wb") as err:
-                shell = await asyncio.create_subprocess_exec(
-                    "/bin/bash", "-e", str(file),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=err,
-                    cwd=directory, env=_environment(env), start_new_session=True,
+                # Not asyncio's own: under uvloop that lets descriptors of ours through to the child.
+                shell = subprocess.Popen(  # noqa: ASYNC220, S603 - a fork of milliseconds; to run commands is its work
+                    ["/bin/bash", "-e", str(file)],
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                    cwd=directory, env=_environment(env), start_new_session=True, close_fds=True,
                 )  # fmt: skip
             try:
                 async with asyncio.timeout(timeout):
-                    code: int | None = await shell.wait()
+                    code: int | None = await _ended(shell)
             except TimeoutError:
                 await _end(shell)
                 code = None
@@ -181,12 +183,26 @@ def _environment(env: Mapping[str, str]) -> dict[str, str]:
     return {**{name: os.environ[name] for name in _KEPT if name in os.environ}, **env}
 
 
-async def _end(shell: asyncio.subprocess.Process) -> None:
+async def _ended(shell: subprocess.Popen[bytes]) -> int:
+    if not hasattr(os, "pidfd_open"):
+        return await asyncio.to_thread(shell.wait)  # a system that is not Linux
+    handle = os.pidfd_open(shell.pid)
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(handle, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+    return shell.wait()
+
+
+async def _end(shell: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(shell.pid, signal.SIGKILL)  # it leads its session: its group is its own
     except ProcessLookupError:
         pass
-    await shell.wait()
+    await _ended(shell)
 
 
 def _tail(path: Path) -> str:
