@@ -19,15 +19,15 @@ from amp.model.registry import ConfigKey, EntityType, Registry, nearest
 APPLICATION = "org.apache.brooklyn.entity.stock.BasicApplication"
 
 _TYPE_KEYS = ("type", "serviceType", "service_type")
-_SERVICE_KEYS = (
+SERVICE_KEYS = (
     *_TYPE_KEYS, "name", "description", "id", "iconUrl", "location", "locations",
     "brooklyn.config", "brooklyn.flags", "brooklyn.children", "brooklyn.tags",
 )  # fmt: skip
-_ROOT_KEYS = (
+ROOT_KEYS = (
     "name", "description", "origin", "id", "iconUrl", "wrappedApp", "services", "location", "locations",
     "brooklyn.config", "brooklyn.flags", "brooklyn.children", "brooklyn.tags", "brooklyn.catalog",
 )  # fmt: skip
-_LATER = frozenset(
+LATER = frozenset(
     (
         "brooklyn.policies", "brooklyn.enrichers", "brooklyn.initializers", "brooklyn.parameters",
         "brooklyn.locations", "artifacts", "characteristics",
@@ -41,7 +41,7 @@ def parse_application(text: str, registry: Registry) -> EntitySpec:
     if root.get("services") is None and any(root.get(key) for key in _TYPE_KEYS):
         spec = _service(root, registry)
         return spec if spec.type.application else _wrapped(registry, EntitySpec(_application(registry), None), spec)
-    _check_keys(root, _ROOT_KEYS, _application(registry))
+    _check_keys(root, ROOT_KEYS, _application(registry))
     services = _services(root, registry)
     wrapper = _entity(root, _application(registry), registry)
     if _unwraps(root, services):
@@ -90,7 +90,7 @@ def _service(value: Value, registry: Registry) -> EntitySpec:
     if len(given) > 1:
         raise invalid(f"'{given[0].key}' and '{given[1].key}' both give the type: write one", given[1].place)
     kind = _type(given[0], registry)
-    _check_keys(value, _SERVICE_KEYS, kind)
+    _check_keys(value, SERVICE_KEYS, kind)
     return _entity(value, kind, registry)
 
 
@@ -109,7 +109,7 @@ def _check_keys(value: Fields, known: tuple[str, ...], kind: EntityType) -> None
     for entry in value.entries:
         if entry.key in known or kind.key(entry.key):
             continue
-        if entry.key in _LATER or entry.key in kind.later or entry.key.startswith("$brooklyn:"):
+        if entry.key in LATER or entry.key in kind.later or entry.key.startswith("$brooklyn:"):
             raise _not_yet(f"'{entry.key}'", entry)
         names = [*known, *(key.name for key in kind.config), *(key.flag for key in kind.config if key.flag)]
         close = nearest(entry.key, names) or [each for each in known if each not in _TYPE_KEYS[1:]]
