@@ -213,3 +213,14 @@ async def test_topics_that_there_are_not(node: Node, topics: str) -> None:
 def test_secrets_do_not_go_over_the_line(change: c.AnyChange) -> None:
     assert "hunter2" in str(change)
     assert "hunter2" not in str(public(change))
+
+
+async def test_the_last_word_of_a_node_whose_events_end(node: Node) -> None:
+    async with opened(node) as line:
+        await line.next("ha")
+        node.views.tell(Event("model", 1, []))
+        node.views.tell(None)
+        assert (await line.next())[:2] == ("model", 1)
+        async with asyncio.timeout(5):
+            await line.task
+        assert line.ended

@@ -87,4 +87,8 @@ def bug(error: BaseException, entropy: Entropy) -> Response:
     """Answer what should not have happened: a reference for the client, everything else to the log."""
     reference = random_id(entropy, 13)
     log.error("internal error (%s)", reference, exc_info=error)
-    return api_error(500, "Internal error; the server's log has more under the reference.", f"Reference: {reference}")
+    response = api_error(
+        500, "Internal error: the log of this server has more under the reference", f"Reference: {reference}"
+    )
+    response.headers["X-Request-Id"] = reference
+    return response

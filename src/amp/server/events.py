@@ -31,6 +31,7 @@ _STREAMS = 100
 _WAITING = 256
 _TICK = 5.0
 _PATIENCE = 10.0
+_LAST_WORDS = 1.0
 
 
 class Streams:
@@ -57,22 +58,24 @@ class Streams:
         frames: asyncio.Queue[bytes] = asyncio.Queue(_WAITING)
         try:
             async with asyncio.TaskGroup() as group:
-                workers = [
+                ends = [
                     group.create_task(self._collect(topics, frames)),
                     group.create_task(self._tick(frames, allowed)),
-                    group.create_task(_write(frames, send)),
-                    group.create_task(_gone(receive)),
                     group.create_task(_stopped(self._stopping)),
                 ]
-                await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
-                for worker in workers:
+                lost = [group.create_task(_write(frames, send)), group.create_task(_gone(receive))]
+                await asyncio.wait([*ends, *lost], return_when=asyncio.FIRST_COMPLETED)
+                orderly = not any(each.done() for each in lost) and all(
+                    not each.done() or each.result() for each in ends
+                )
+                for worker in (*ends, *lost):
                     worker.cancel()
         finally:
             self._open -= 1
-        if self._stopping.is_set() or not allowed():
-            await _send(send, b"", more=False)
+        if orderly:
+            await _finish(frames, send)
 
-    async def _collect(self, topics: frozenset[str], frames: asyncio.Queue[bytes]) -> None:
+    async def _collect(self, topics: frozenset[str], frames: asyncio.Queue[bytes]) -> bool:
         # Subscribed before the first state is read: nothing can fall between the two.
         events = self._views.events()
         status = self._views.ha()
@@ -84,17 +87,18 @@ class Streams:
             async for event in paced:
                 if event.topic in topics and not _queue(frames, framed(event)):
                     log.info("dropped a live stream: its reader does not keep up")
-                    return
+                    return False
+        return True
 
-    async def _tick(self, frames: asyncio.Queue[bytes], allowed: Callable[[], bool]) -> None:
+    async def _tick(self, frames: asyncio.Queue[bytes], allowed: Callable[[], bool]) -> bool:
         while True:
             await asyncio.sleep(_TICK)
             if not allowed():
-                return
+                return True
             status = self._views.ha()
             data = {"now_ms": self._clock.read().wall_ms, "seq": self._views.seq, "term": status.term}
             if not _queue(frames, frame("tick", self._views.seq, data)):
-                return
+                return False
 
 
 class _Stream(Response):
@@ -209,5 +213,16 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _stopped(stopping: asyncio.Event) -> None:
-    await stopping.wait()
+async def _stopped(stopping: asyncio.Event) -> bool:
+    return await stopping.wait()
+
+
+async def _finish(frames: asyncio.Queue[bytes], send: Send) -> None:
+    """Send what still waits, the last word of a stopping node for one, and end the answer."""
+    try:
+        async with asyncio.timeout(_LAST_WORDS):
+            while not frames.empty():
+                await _send(send, frames.get_nowait(), more=True)
+            await _send(send, b"", more=False)
+    except TimeoutError:
+        log.info("dropped a live stream: its reader did not take the end")
