@@ -90,7 +90,7 @@ def test_a_service_goes_below_an_application_that_wraps_it() -> None:
     ("text", "wrapped"),
     [
         ("services: [{type: BasicApplication}]", False),
-        ("name: n\nservices: [{type: BasicApplication, name: m}]", False),
+        ("name: n\nservices: [{type: BasicApplication, name: m}]", True),
         ("wrappedApp: true\nservices: [{type: BasicApplication}]", True),
         ("brooklyn.tags: [t]\nservices: [{type: BasicApplication}]", True),
         ("services: [{type: BasicApplication}, {type: BasicApplication}]", True),
@@ -108,11 +108,11 @@ def test_an_application_alone_needs_no_wrapper(text: str, wrapped: bool) -> None
 
 def test_what_the_wrapper_says_wins_over_the_application_in_it() -> None:
     spec = parse_application(
-        "name: outer\nlocation: localhost\nbrooklyn.config: {a: 1}\n"
+        "location: localhost\nbrooklyn.config: {a: 1}\n"
         "services: [{type: BasicApplication, name: inner, brooklyn.config: {a: 2, b: 3}}]",
         REGISTRY,
     )
-    assert (spec.name, spec.config) == ("outer", {"a": 1, "b": 3})
+    assert (spec.name, spec.config) == ("inner", {"a": 1, "b": 3})
     assert spec.locations is not None
 
 

@@ -40,8 +40,8 @@ def test_a_blueprint_becomes_a_tree_with_its_places() -> None:
     below = list(model.descendants(root))[1:]
     assert [(each.name, each.tags) for each in below] == [
         ("one", ("t", {"depth_in_ancestor": 1})),
-        ("BasicEntity", ({"depth_in_ancestor": 2},)),
-        ("BasicStartable", ({"depth_in_ancestor": 1},)),
+        ("BasicEntity:id4", ({"depth_in_ancestor": 2},)),
+        ("BasicStartable:id5", ({"depth_in_ancestor": 1},)),
     ]
     assert {each.application for each in below} == {root}
     assert all(each.sensors["entity.id"] == each.id and each.sensors["application.id"] == root for each in below)

@@ -185,7 +185,7 @@ async def test_deleting_stops_and_forgets(office: Office) -> None:
     app = office.id("app")
     task = await office.door.delete_application(app, user="u")
     assert await office.door.wait_task(task, 5)
-    assert office.plane.model.tasks[task].name == "destroying app"
+    assert office.plane.model.tasks[task].name == f"destroying BasicApplication{{{app}}}"
     assert office.status(task) == "completed"
     assert office.plane.model.entities == {}
     assert office.plane.model.locations == {}

@@ -210,7 +210,7 @@ def _unwraps(root: Fields, services: list[EntitySpec]) -> bool:
     kept = root.get("wrappedApp")
     if kept is not None and coercion.coerce(_plain(kept.value), "java.lang.Boolean"):
         return False
-    carries = any(root.get(key) for key in ("brooklyn.tags", "brooklyn.children"))
+    carries = any(root.get(key) for key in ("name", "brooklyn.tags", "brooklyn.children"))
     return len(services) == 1 and services[0].type.application and not carries
 
 
@@ -220,7 +220,7 @@ def _merged(wrapper: EntitySpec, child: EntitySpec) -> EntitySpec:
         key = child.type.key(name)
         config[key.name if key else name] = coercion.coerce(value, key.type) if key else value
     places: tuple[LocationSpec, ...] | None = child.locations if wrapper.locations is None else wrapper.locations
-    return EntitySpec(child.type, wrapper.name or child.name, config, child.tags, child.children, places)
+    return EntitySpec(child.type, child.name, config, child.tags, child.children, places)
 
 
 def _wrapped(registry: Registry, wrapper: EntitySpec, *services: EntitySpec) -> EntitySpec:

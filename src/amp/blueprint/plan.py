@@ -52,7 +52,7 @@ def _entity(
     yield EntityAdded(
         id=entity,
         type=spec.type.name,
-        name=spec.name or spec.type.short,
+        name=spec.name or (f"Application ({entity})" if spec.type.application else f"{spec.type.short}:{entity[:4]}"),
         application=application,
         parent=parent,
         config=dict(spec.config),

@@ -20,7 +20,7 @@ class LocationSpec:
 
 @dataclass(frozen=True, slots=True)
 class EntitySpec:
-    """An entity and all below it. `name` None: the type's short name. `locations` None: none of its own."""
+    """An entity and all below it. `name` None: one is made of type and id. `locations` None: none of its own."""
 
     type: EntityType
     name: str | None = None

@@ -6,7 +6,7 @@ leadership: the recorder refuses where this node does not lead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from amp.blueprint.coercion import coerce
@@ -61,7 +61,7 @@ class Door:
             blueprint=blueprint,
             application=EntityId(app_id) if app_id else None,
         )
-        order = _order(root, spec.name or spec.type.short, "start", {"locations": []}, user)
+        order = _order(root, _name(changes, root), "start", {"locations": []}, user)
 
         async def start(run: Run) -> None:
             await body(leader.around, order)(run)
@@ -93,10 +93,10 @@ class Door:
         if start is False:
             await self._recorder.commit(changes)
             return new, None
-        startable = [(child, spec) for child, spec in zip(new, specs, strict=True) if spec.type.lifecycle]
+        startable = [child for child, spec in zip(new, specs, strict=True) if spec.type.lifecycle]
 
         async def bring_up(run: Run) -> None:
-            orders = [_order(child, spec.name or spec.type.short, "start", {}, user) for child, spec in startable]
+            orders = [_order(child, _name(changes, child), "start", {}, user) for child in startable]
             await run.together(parts(leader.around, orders))
 
         order = Order(parent, "add children", f"Adding {len(new)} children to {above.name} ({parent})", user=user)
@@ -107,16 +107,18 @@ class Door:
         entity = self._entity(application)
         if not entity.is_application:
             raise Invalid(f"'{application}' is not an application, but part of {entity.application}")
-        name = f"destroying {entity.name}"
         return await self._forget(
-            entity, name, f"REST call to destroy application {entity.name} ({entity.id})", release=True, user=user
+            entity,
+            f"destroying {self._shown(entity)}",
+            f"REST call to destroy application {entity.name} ({entity.id})",
+            release=True,
+            user=user,
         )
 
     async def expunge(self, entity: EntityId, *, release: bool, user: str) -> TaskId:
         """Forget an entity, after a stop where `release` is set, in the background."""
         known = self._entity(entity)
-        kind = self._registry.find(known.type)
-        name = f"expunging {kind.short if kind else known.type}{{{entity}}}"
+        name = f"expunging {self._shown(known)}"
         return await self._forget(known, name, f"Expunging {known.name} ({entity})", release=release, user=user)
 
     async def invoke(self, entity: EntityId, effector: str, parameters: dict[str, Any], *, user: str) -> TaskId:
@@ -231,6 +233,10 @@ class Door:
             raise Invalid(f"this version does not know the type '{entity.type}' of {entity.name} ({entity.id})")
         return kind
 
+    def _shown(self, entity: Entity) -> str:
+        kind = self._registry.find(entity.type)
+        return f"{kind.short if kind else entity.type}{{{entity.id}}}"
+
     def _depth(self, entity: Entity) -> int:
         depth, each = 0, entity
         while each.parent is not None:
@@ -242,6 +248,10 @@ class Door:
 
     def _now_ms(self) -> int:
         return self._clock.read().wall_ms
+
+
+def _name(changes: Sequence[c.AnyChange], entity: EntityId) -> str:
+    return next(change.name for change in changes if isinstance(change, c.EntityAdded) and change.id == entity)
 
 
 def _order(entity: EntityId, name: str, effector: str, parameters: dict[str, Any], user: str) -> Order:
