@@ -27,7 +27,7 @@ console: .tools/setup.stamp ## build the web console if its sources changed
 	@bin/build-console
 
 run: setup ## start a two-node plane with the example application; Ctrl-C ends it
-	@exec $(PY) bin/run-plane
+	@exec $(PY) bin/run_plane.py
 
 lint: setup ## style, types, layers
 	@.venv/bin/ruff check .
@@ -59,7 +59,7 @@ servers: .tools/servers.stamp ## S3 servers for the tests
 	@touch $@
 
 bench: setup ## measure start, memory and takeover, as they are on this machine
-	@$(PY) bench/takeover
+	@$(PY) bench/takeover.py
 
 wheel: setup ## build the wheel, console and all
 	@$(UV) build --quiet --wheel
