@@ -25,12 +25,12 @@ from amp.server.routing import Call, Route, Table, segments_of
 from amp.server.sessions import MODE_HEADER, TOKEN_COOKIES, Session, Sessions, check_token, parse_mode
 from amp.settings import Settings
 
-_HEADERS = {
-    "Cache-Control": "no-cache, no-store",
-    "Pragma": "no-cache",
-    "Expires": "0",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = [
+    (b"cache-control", b"no-cache, no-store"),
+    (b"pragma", b"no-cache"),
+    (b"expires", b"0"),
+    (b"x-content-type-options", b"nosniff"),
+]
 _MIN_SEQ_WAIT = 5.0
 _CONSOLE = "AMP-Console"
 
@@ -71,22 +71,21 @@ class Pipeline:
             response = Response(status_code=400)
         except Exception as error:  # noqa: BLE001  the edge: a bug becomes a 500 with a reference, and a log entry
             response = errors.bug(error, self._entropy)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers["AMP-Term"] = str(ha.term)
-        response.headers["AMP-Seq"] = str(self._views.seq)
+        response.raw_headers += _HEADERS
+        response.raw_headers.append((b"amp-term", b"%d" % ha.term))
+        response.raw_headers.append((b"amp-seq", b"%d" % self._views.seq))
         return response
 
     async def _answer(self, request: Request, ha: HaStatus) -> Response:
-        headers = request.headers
-        console = headers.get("X-Requested-With") == _CONSOLE
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+        console = headers.get("x-requested-with") == _CONSOLE
         session = self._sessions.of(request.cookies)
-        given = headers.get("Authorization")
+        given = headers.get("authorization")
         user = session.user if session is not None else None
         if given is not None or session is None:
             verdict = self._authenticator.check(given, request.client.host if request.client else "")
             if isinstance(verdict, Refused):
-                stream = "text/event-stream" in headers.get("Accept", "")  # a page's EventSource sends no other sign
+                stream = "text/event-stream" in headers.get("accept", "")  # a page's EventSource sends no other sign
                 quiet = console or stream or self._sessions.cookie in request.cookies
                 return _refused(verdict, quiet)
             if session is not None and session.user != verdict.user:
@@ -97,7 +96,7 @@ class Pipeline:
         if found is None:
             return Response(status_code=404)
         routes, values = found
-        match = _route(request, routes)
+        match = _route(request.method, headers, routes)
         if isinstance(match, Response):
             return match
         route, accepted = match
@@ -108,14 +107,14 @@ class Pipeline:
             path="/".join(segments),
             hot=route.hot,
             change=route.change,
-            header=headers.get(ha_gate.HEADER),
+            header=headers.get(ha_gate.HEADER.lower()),
         )
         if closed is not None:
             return errors.api_error(403, closed)
-        opened = self._session_asked_for(request, session, user)
+        opened = self._session_asked_for(headers.get(MODE_HEADER.lower()), session, user)
         session = opened or session
         if session is not None and opened is None and (route.token or given is None):
-            token = headers.get("X-Csrf-Token", headers.get("X-Xsrf-Token"))
+            token = headers.get("x-csrf-token", headers.get("x-xsrf-token"))
             try:
                 check_token(session, request.method, token, by_cookie=given is None)
             except Forbidden as error:
@@ -123,22 +122,21 @@ class Pipeline:
                 return self._with_cookies(errors.api_error(403, error.message), request, session)
         level = level_of(user, self._settings.properties)
         _check_right(route, level, user, values)
-        await self._wait_for_position(headers.get("AMP-Min-Seq"))
+        await self._wait_for_position(headers.get("amp-min-seq"))
         call = Call(
             method=request.method,
             params=dict(zip(route.names, values, strict=True)),
             query=request.query_params,
-            headers=headers,
             cookies=request.cookies,
-            body=await _body(request, route.body_limit),
-            content_type=media_type(headers.get("Content-Type")),
+            body=await _body(request, headers, route.body_limit),
+            content_type=media_type(headers.get("content-type")),
             accepted=accepted,
             user=user,
             level=level,
             session=session,
             ha=ha,
-            base=f"{request.url.scheme}://{request.url.netloc}",
-            https=request.url.scheme == "https",
+            scheme=request.scope["scheme"],
+            host=headers.get("host", ""),
             console=console,
         )
         response = await route.handle(call)
@@ -146,9 +144,8 @@ class Pipeline:
             self._with_cookies(response, request, session)
         return response
 
-    def _session_asked_for(self, request: Request, session: Session | None, user: str | None) -> Session | None:
+    def _session_asked_for(self, mode: str | None, session: Session | None, user: str | None) -> Session | None:
         """Begin a session where the client's header asks for one; answers it only when it is new."""
-        mode = request.headers.get(MODE_HEADER)
         if mode is None:
             return None
         if session is None:
@@ -160,7 +157,7 @@ class Pipeline:
     def _with_cookies(self, response: Response, request: Request, session: Session | None) -> Response:
         # A logout has set its own cookies: an answer that ends the session must not give it again.
         if session is not None and self._sessions.is_open(session):
-            self._sessions.give_cookies(response, session, https=request.url.scheme == "https")
+            self._sessions.give_cookies(response, session, https=request.scope["scheme"] == "https")
         return response
 
     async def _wait_for_position(self, wanted: str | None) -> None:
@@ -182,21 +179,17 @@ def _refused(verdict: Refused, quiet: bool) -> Response:
     return response
 
 
-def _route(request: Request, routes: Mapping[str, Route]) -> tuple[Route, str] | Response:
-    method = "GET" if request.method == "HEAD" else request.method
+def _route(verb: str, headers: Mapping[str, str], routes: Mapping[str, Route]) -> tuple[Route, str] | Response:
+    method = "GET" if verb == "HEAD" else verb
     route = routes.get(method)
     if route is None:
         allowed = sorted({*routes, *(["HEAD"] if "GET" in routes else ()), "OPTIONS"})
         return Response(status_code=200 if method == "OPTIONS" else 405, headers={"Allow": ", ".join(allowed)})
-    accepted = chosen(request.headers.get("Accept"), route.produces)
+    accepted = chosen(headers.get("accept"), route.produces)
     if accepted is None:
         return Response(status_code=406)
-    has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
-    if (
-        route.consumes is not None
-        and has_body
-        and media_type(request.headers.get("Content-Type")) not in route.consumes
-    ):
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if route.consumes is not None and has_body and media_type(headers.get("content-type")) not in route.consumes:
         return Response(status_code=415)
     return route, accepted
 
@@ -210,8 +203,10 @@ def _check_right(route: Route, level: Level, user: str | None, values: tuple[str
     raise Forbidden(f"User '{user or ''}' is not authorized to {route.right.value}")
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("Content-Length", "")
+async def _body(request: Request, headers: Mapping[str, str], limit: int) -> bytes:
+    if request.method in ("GET", "HEAD"):
+        return b""
+    declared = headers.get("content-length", "")
     parts, size = [], int(declared) if declared.isdigit() else 0
     if size <= limit:
         size = 0

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from amp.kit.errors import Invalid
@@ -31,13 +31,12 @@ FORM = "application/x-www-form-urlencoded"
 class Call:
     """One request that has passed every gate. `accepted`: the media type that was negotiated. `base`: scheme and host.
 
-    `https` and `console` matter to whoever sets cookies.
+    `console`: the console asks.
     """
 
     method: str
     params: Mapping[str, str]
     query: QueryParams
-    headers: Headers
     cookies: Mapping[str, str]
     body: bytes
     content_type: str
@@ -46,9 +45,19 @@ class Call:
     level: Level
     session: Session | None
     ha: HaStatus
-    base: str
-    https: bool
+    scheme: str
+    host: str
     console: bool
+
+    @property
+    def base(self) -> str:
+        """Scheme and host as the client wrote them, for absolute links."""
+        return f"{self.scheme}://{self.host}"
+
+    @property
+    def https(self) -> bool:
+        """True where cookies must be kept off plain connections."""
+        return self.scheme == "https"
 
     @property
     def by(self) -> str:
