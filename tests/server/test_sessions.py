@@ -157,3 +157,12 @@ def test_settings_that_make_no_sense() -> None:
 
     with pytest.raises(Invalid, match="maxInactiveInterval"):
         Node(settings_with({"org.apache.brooklyn.server.maxInactiveInterval": "soon"}))
+
+
+@pytest.mark.parametrize(
+    ("site", "write"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+)
+async def test_writes_that_a_browser_sends_for_another_page(node: Node, site: str, write: int) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    assert (await node.post("/server/ha/priority", data={"priority": "1"}, headers=headers)).status_code == write
+    assert (await node.get("/server/ha/priority", headers=headers)).status_code == 200

@@ -111,6 +111,7 @@ class Pipeline:
         )
         if closed is not None:
             return errors.api_error(403, closed)
+        _check_origin(request.method, headers.get("sec-fetch-site"))
         opened = self._session_asked_for(headers.get(MODE_HEADER.lower()), session, user)
         session = opened or session
         if session is not None and opened is None and (route.token or given is None):
@@ -192,6 +193,12 @@ def _route(verb: str, headers: Mapping[str, str], routes: Mapping[str, Route]) -
     if route.consumes is not None and has_body and media_type(headers.get("content-type")) not in route.consumes:
         return Response(status_code=415)
     return route, accepted
+
+
+def _check_origin(method: str, site: str | None) -> None:
+    # A browser sends Basic credentials that it remembers along with any page's form; only browsers send this header.
+    if method not in ("GET", "HEAD", "OPTIONS") and site in ("cross-site", "same-site"):
+        raise Forbidden("Writes that a browser sends for a page of another site are refused")
 
 
 def _check_right(route: Route, level: Level, user: str | None, values: tuple[str, ...]) -> None:
