@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from http_node import Node
 
+from amp.kit.errors import Fenced
+
 
 async def app_of(node: Node) -> tuple[str, str]:
     app = await node.deploy()
@@ -171,3 +173,25 @@ async def test_locations_of_entities(node: Node) -> None:
     assert "config" not in place
     assert (await node.get(f"/applications/{app}")).json()["spec"]["locations"] == [place["id"]]
     assert (await node.get(f"/locations/{place['id']}")).json()["links"]["self"] == f"/v1/locations/{place['id']}"
+
+
+async def test_a_standby_tells_when_a_task_has_ended(node: Node) -> None:
+    _, at = await app_of(node)
+    node.requests.held.add("restart")
+    task = (await node.post(f"{at}/restart?timeout=0")).json()["id"]
+    node.become("HOT_STANDBY")
+    waiting = asyncio.create_task(node.get(f"/activities/{task}?timeout=10s"))
+    await node.requests.release(task)
+    assert (await waiting).json()["currentStatus"] == "Completed"
+
+
+async def test_an_effector_whose_node_stops_leading(node: Node) -> None:
+    app, at = await app_of(node)
+
+    async def fenced(task: object, timeout: object) -> bool:
+        raise Fenced("term 4 leads")
+
+    node.requests.held.add("restart")
+    node.requests.wait_task = fenced  # type: ignore[assignment,method-assign]
+    answer = await node.post(f"{at}/restart")
+    assert (answer.status_code, answer.json()["currentStatus"], answer.json()["entityId"]) == (202, "In progress", app)

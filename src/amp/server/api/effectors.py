@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from amp.kit.durations import parse_duration
-from amp.kit.errors import Invalid
+from amp.kit.errors import Fenced, Invalid
 from amp.kit.ids import TaskId
 from amp.model.entity import Entity
 from amp.model.registry import Registry
@@ -62,9 +62,11 @@ class Effectors:
         entity = self._entity(call)
         timeout = _timeout(call)
         task = await self._requests.invoke(entity.id, call.params["effector"], _parameters(call), user=call.by)
-        if timeout == 0 or not await self._requests.wait_task(task, timeout):
-            return self._running(task)
-        return self._result(task)
+        try:
+            ended = timeout != 0 and await self._requests.wait_task(task, timeout)
+        except Fenced:  # it has begun, durably; how it ends the next leader tells
+            ended = False
+        return self._result(task) if ended else self._running(task)
 
     def _result(self, task_id: TaskId) -> Response:
         task = self._views.model.tasks.get(task_id)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from amp.kit.durations import parse_duration
-from amp.kit.errors import Invalid, Missing
+from amp.kit.errors import Fenced, Invalid, Missing
 from amp.model.entity import Entity, Task
 from amp.plane.requests import Requests
 from amp.plane.views import Views
@@ -158,7 +158,10 @@ class Entities:
         added, task = await self._requests.add_children(entity.id, text(call), user=call.by, start=start)
         if task is not None:
             patience = parse_duration((call.query.get("timeout") or "").strip() or "20ms")
-            await self._requests.wait_task(task, min(max(patience, 0.0), 3600.0))
+            try:
+                await self._requests.wait_task(task, min(patience, 3600.0))
+            except Fenced:
+                pass  # the entities are there, durably; how their start ends the next leader tells
         model = self._views.model
         found = model.tasks.get(task) if task is not None else None
         response = nothing(201) if found is None else as_json(task_summary(model, found), 201)
