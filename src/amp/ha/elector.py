@@ -16,6 +16,7 @@ import msgspec
 from amp.ha import events as ev
 from amp.ha.machine import Machine
 from amp.ha.members import Record, record_key
+from amp.ha.modes import NodeState
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.store.objects import Objects, Outcome
@@ -89,6 +90,7 @@ class Elector:
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._ended = False
+        self._gone: dict[str, Record] = {}  # records of nodes that are over
         self._last_write: asyncio.Task[None] | None = None
         self.reason: str | None = None  # why it ended; None: cleanly
 
@@ -215,7 +217,7 @@ class Elector:
     async def _list_nodes(self) -> None:
         try:
             async with asyncio.timeout(self._limit * 2):
-                records = await read_records(self._objects)
+                records = await read_records(self._objects, self._gone)
         except (Unavailable, TimeoutError) as problem:
             _LOG.debug("the membership records could not be read: %s", problem)
             return
@@ -242,15 +244,23 @@ class Elector:
         traffic.note(ok, now.raw - began, now.wall_ms)
 
 
-async def read_records(objects: Objects) -> tuple[Record, ...]:
-    """Read all membership records; those that cannot be understood say nothing. Raises: Unavailable."""
-    found = await objects.list("nodes/")
-    contents = await asyncio.gather(*(objects.get(info.key) for info in found))
-    records = []
-    for data in contents:
+async def read_records(objects: Objects, gone: dict[str, Record]) -> tuple[Record, ...]:
+    """Read all membership records; those that cannot be understood say nothing. Raises: Unavailable.
+
+    `gone` keeps the records that say TERMINATED: a node id is used once, so they never change again, and a plane that
+    was restarted a thousand times does not read a thousand objects each time.
+    """
+    keys = [info.key for info in await objects.list("nodes/")]
+    for key in gone.keys() - set(keys):
+        del gone[key]
+    changing = [key for key in keys if key not in gone]
+    found = dict(gone)
+    for key, data in zip(changing, await asyncio.gather(*(objects.get(key) for key in changing)), strict=True):
         try:
             if data is not None:
-                records.append(msgspec.json.decode(data, type=Record))
+                found[key] = msgspec.json.decode(data, type=Record)
         except msgspec.DecodeError:
             continue
-    return tuple(records)
+        if key in found and found[key].state == NodeState.TERMINATED:
+            gone[key] = found[key]
+    return tuple(found[key] for key in sorted(found))

@@ -118,7 +118,7 @@ def _may_stand(node: Node) -> bool:
 
 def _reached_end(node: Node) -> None:
     node.log.sight_head(node.now)
-    node.phase = Phase.FOLLOWING
+    node.phase, node.warming = Phase.FOLLOWING, False
     if not node.decided and node.identity.rebind and not node.log.has_state:
         node.fail("persistMode=REBIND, but there is no state to rebind to: set persistMode=AUTO to start fresh")
         return
@@ -137,7 +137,7 @@ def _decide_mode(node: Node) -> None:
             leader = node.log.head.header.node
             asked = "persistMode=CLEAN" if own.clean else f"highAvailabilityMode={own.mode}"
             at = node.log.address_of(leader)
-            node.fail(f"{asked}, but node {leader} is master already{' at ' + at if at else ''}")
+            node.fail(f"{asked}, but node {leader} is master already{' at ' + at if at else ''}", is_taken=True)
     elif own.mode.needs_master and plane is Plane.NONE:
         node.fail(f"highAvailabilityMode={own.mode}, but there is no master: start one first, or set AUTO")
     elif own.mode is not HaMode.AUTO or plane is not Plane.NONE:
@@ -149,7 +149,7 @@ def _consider_standing(node: Node) -> None:
     if not _may_stand(node) or _stand_left(node, node.now) > 0:
         return
     if not node.applies:
-        node.applies = True
+        node.applies = node.warming = True
         node.start_load()
         return
     node.stands = True

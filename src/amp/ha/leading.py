@@ -122,7 +122,8 @@ def _lost(node: Node, append: Append, found: Segment) -> None:
     if node.stopping_since is not None:
         node.end()
     elif stood:
-        node.phase, node.news = Phase.FOLLOWING, True
+        # A warm node holds no state for longer than it takes to stand.
+        node.phase, node.news, node.applies = Phase.FOLLOWING, True, node.hot
         following.follow(node, found)
     else:
         _depose(node)

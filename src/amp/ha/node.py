@@ -81,6 +81,7 @@ class Node:
         self.applies = self.hot  # a warm node that is about to stand loads its state, too
         self.decided = False  # the mode at start
         self.problem: str | None = None
+        self.is_taken = False  # the problem is that another node leads
         # of a follower
         self.news = False  # a segment came after the end had been reached once
         self.ticket = 0
@@ -89,6 +90,7 @@ class Node:
         self.retry_at: Reading | None = None  # a read failed then
         self.held_since: Reading | None = None  # E3: after an outage of its own
         self.stands = False  # decided to stand; `leading` does it
+        self.warming = False  # a warm candidate loads the state, to stand
         # of a candidate and a leader
         self.append: Append | None = None
         self.lease: Lease | None = None
@@ -134,7 +136,8 @@ class Node:
             return NodeState.FAILED
         if self.may_act(now):
             return NodeState.MASTER
-        if not self.decided or self.phase in (Phase.LOADING, Phase.DEPOSED):
+        loads = self.phase is Phase.LOADING and not self.warming
+        if not self.decided or loads or self.phase is Phase.DEPOSED:
             return NodeState.INITIALIZING
         if self.identity.mode is HaMode.HOT_BACKUP:
             return NodeState.HOT_BACKUP
@@ -158,9 +161,9 @@ class Node:
         self.reading = True
         self.out.append(ev.Get(seq, self.ticket))
 
-    def fail(self, reason: str) -> None:
-        """Give up: this node leads no more and says why. At start the process ends."""
-        self.problem = reason
+    def fail(self, reason: str, *, is_taken: bool = False) -> None:
+        """Give up: this node leads no more and says why (`is_taken`: another one leads). At start the process ends."""
+        self.problem, self.is_taken = reason, is_taken
         at_start = not self.decided
         self.phase, self.lease, self.in_office = Phase.FAILED, None, False
         if self.append is not None and self.append.batch is not None:

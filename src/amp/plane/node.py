@@ -150,7 +150,8 @@ class PlaneNode(Holder):
         self.journaling.close()
         if office is not None:
             office.cancel()
-            await asyncio.wait([office])
+            # What cannot end at once is told by `may_act` to start nothing; a stop does not wait for it (E6).
+            await asyncio.wait([office], timeout=max(1.0, self.machine.identity.poll))
 
     async def _lead(self, leader: Leader) -> None:
         try:
@@ -329,7 +330,7 @@ class PlaneNode(Holder):
     async def clear_nodes(self, node: str | None = None) -> None:
         """Delete records of nodes that are gone; the master's and this node's are kept."""
         kept = {self.machine.identity.node, master_of(self.machine, self._clock.read())}
-        for record in await read_records(self._objects):
+        for record in await read_records(self._objects, {}):
             if record.id not in kept and node in (None, record.id):
                 await self._objects.delete(record_key(record.id))
 
