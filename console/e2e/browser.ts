@@ -26,8 +26,14 @@ export interface Watched {
   page: Page;
   /** What the browser's console said in earnest: errors, warnings, failed loads. */
   said: string[];
-  /** The sum of layout shifts so far that no key or click explains. */
-  shift(): Promise<number>;
+  /** The layout shifts so far that no key or click explains: how much, and what moved from where to where. */
+  shifts(): Promise<string[]>;
+}
+
+interface LayoutShift extends PerformanceEntry {
+  value: number;
+  hadRecentInput: boolean;
+  sources: { node: Node | null; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];
 }
 
 export interface Look {
@@ -51,20 +57,24 @@ export async function watchedPage(browser: Browser, look: Look = {}): Promise<Wa
   });
   page.on("pageerror", (e) => said.push(`page: ${e.message}`));
   await page.addInitScript(() => {
-    const seen = { sum: 0 };
+    const seen: string[] = [];
     Object.assign(window, { shifts: seen });
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & {
-        value: number;
-        hadRecentInput: boolean;
-      })[])
-        if (!entry.hadRecentInput) seen.sum += entry.value;
+      for (const entry of list.getEntries() as LayoutShift[]) {
+        if (entry.hadRecentInput) continue;
+        const moved = entry.sources.map(({ node, previousRect: a, currentRect: b }) => {
+          const name =
+            node instanceof Element ? `${node.tagName} ${node.className}` : (node?.textContent ?? "gone");
+          return `${name} (${a.x},${a.y} to ${b.x},${b.y})`;
+        });
+        seen.push(`${entry.value.toFixed(4)}: ${moved.join("; ")}`);
+      }
     }).observe({ type: "layout-shift", buffered: true });
   });
   return {
     page,
     said,
-    shift: () => page.evaluate(() => (window as unknown as { shifts: { sum: number } }).shifts.sum),
+    shifts: () => page.evaluate(() => (window as unknown as { shifts: string[] }).shifts),
   };
 }
 

@@ -35,15 +35,16 @@ async function shoot(name: string, path: string, look: Look, act?: (m: Mock) => 
   if (!path.startsWith("/login")) {
     await logIn(page);
     await page.getByTestId("verdict").waitFor();
-    await page.getByRole("main").focus();
+    await page.mouse.move(0, 0);
     await act?.(mock);
     await page.waitForTimeout(1600);
   } else await page.getByLabel("User").waitFor();
-  await page.screenshot({ path: join(OUT, `${name}.png`), fullPage: (look.width ?? 1440) < 700 });
+  await page.screenshot({ path: join(OUT, `${name}.png`) });
   await page.context().close();
 }
 
 const NARROW = { width: 360, height: 740 };
+const TALL = { width: 360, height: 1680 };
 
 test("login", async () => {
   await shoot("login-light", "/login", {});
@@ -75,7 +76,8 @@ test("about on the master", async () => {
   mock.state.plane = plane(MASTER, Date.now());
   await shoot("about-master-light", "/about", {}, tell);
   await shoot("about-master-dark", "/about", { scheme: "dark" }, tell);
-  await shoot("about-master-narrow", "/about", NARROW, tell);
+  await shoot("about-master-narrow", "/about", TALL, tell);
+  await shoot("about-master-middle", "/about", { width: 1024, height: 900 }, tell);
   const now = Date.now();
   mock.state.plane = plane(MASTER, now, {
     nodes: [node(MASTER, "MASTER", now)],
@@ -88,7 +90,7 @@ test("about on a hot standby", async () => {
   mock.state.plane = plane(SECOND, Date.now());
   await shoot("about-standby-light", "/about", {});
   await shoot("about-standby-dark", "/about", { scheme: "dark" });
-  await shoot("about-standby-narrow", "/about", NARROW);
+  await shoot("about-standby-narrow", "/about", TALL);
 });
 
 test("about during an election", async () => {
@@ -103,6 +105,7 @@ test("about when the server has died", async () => {
   const other = await startMock({ plane: plane(MASTER, Date.now()), applications: APPS }, FILES);
   for (const scheme of ["light", "dark"] as const) {
     const { page } = await watchedPage(browser, { scheme });
+    other.silence(false);
     await page.goto(`${other.url}/about`);
     await logIn(page);
     await page.getByTestId("nodes").waitFor();

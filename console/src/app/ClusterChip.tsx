@@ -19,7 +19,6 @@ export function ClusterChip() {
     );
   const { tone, word } = nodeWord(plane);
   const lag = plane.nodes.find((n) => n.is_self)?.lag;
-  const lead = plane.master === null ? "no master" : plane.master === plane.node ? null : plane.master;
   return (
     <Link
       to="/about"
@@ -28,11 +27,16 @@ export function ClusterChip() {
       data-stale={freshness === "stale" && heardWall !== null}
     >
       <Glyph tone={plane.master === null ? "busy" : tone} />
-      <span>
+      <span key={`${word} ${plane.master} ${plane.term} ${lag}`}>
         <code>{shortId(plane.node)}</code> · {word}
         <span className={css.quiet}>
-          {lead === null ? "" : lead === "no master" ? " — no master" : " — master "}
-          {lead !== null && lead !== "no master" && <code>{shortId(lead)}</code>}
+          {plane.master === null && " — no master"}
+          {plane.master !== null && plane.master !== plane.node && (
+            <span className={css.lead}>
+              {" — master "}
+              <code>{shortId(plane.master)}</code>
+            </span>
+          )}
           {" · "}term {plane.term} · lag {lag ?? "–"}
         </span>
       </span>

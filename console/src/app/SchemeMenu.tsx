@@ -13,7 +13,12 @@ export function SchemeMenu() {
   const chosen = SCHEMES.find((s) => s.scheme === colorScheme);
   const Icon = chosen?.Icon ?? SystemIcon;
   return (
-    <Menu position="bottom-end" width={160} transitionProps={{ duration: 120 }}>
+    <Menu
+      withInitialFocusPlaceholder={false}
+      position="bottom-end"
+      width={160}
+      transitionProps={{ duration: 120 }}
+    >
       <Menu.Target>
         <ActionIcon
           variant="subtle"

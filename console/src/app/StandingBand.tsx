@@ -36,7 +36,8 @@ function Known({ plane }: { plane: HaStatus }) {
       role={tone === "ok" ? undefined : "status"}
     >
       <Glyph tone={tone} />
-      <p>
+      {/* Another sentence is another paragraph: it takes the place of the last one and moves nothing. */}
+      <p key={sentence + meaning}>
         <strong>{sentence}</strong> {meaning}
         {kind === "electing" && left !== null && (
           <span aria-hidden="true"> This server stands {left >= 1 ? `in ${duration(left)}` : "now"}.</span>
@@ -65,7 +66,7 @@ function Lost({ plane, since }: { plane: HaStatus | null; since: number | null }
         <strong>
           This server does not answer{since === null ? "." : `: last heard at ${clock(since)}.`}
         </strong>{" "}
-        Applications keep running. What you see is as it was then; the console keeps trying.
+        Applications keep running; the console keeps trying.
       </p>
       <span className={css.ways}>
         {others.map(({ node, link }) => (

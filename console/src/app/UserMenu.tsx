@@ -18,7 +18,13 @@ export function UserMenu() {
     },
   });
   return (
-    <Menu position="bottom-end" width={220} transitionProps={{ duration: 120 }} closeOnItemClick={false}>
+    <Menu
+      withInitialFocusPlaceholder={false}
+      position="bottom-end"
+      width={220}
+      transitionProps={{ duration: 120 }}
+      closeOnItemClick={false}
+    >
       <Menu.Target>
         <ActionIcon variant="subtle" color="var(--ink-soft)" size={36} aria-label={`User ${user ?? ""}`}>
           <UserIcon size={18} />

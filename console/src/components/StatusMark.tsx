@@ -27,11 +27,12 @@ const SHAPES: Record<Tone, React.ReactNode> = {
 };
 
 /** The shape alone, for places where the word stands beside it already. */
-export function Glyph({ tone }: { tone: Tone }) {
+export function Glyph({ tone, still = false }: { tone: Tone; still?: boolean }) {
   return (
     <svg
       className={css.glyph}
       data-tone={tone}
+      data-still={still}
       width="12"
       height="12"
       viewBox="0 0 12 12"
@@ -43,10 +44,11 @@ export function Glyph({ tone }: { tone: Tone }) {
   );
 }
 
-export function StatusMark({ tone, word }: { tone: Tone; word: string }) {
+/** `still`: what is past does not turn. */
+export function StatusMark({ tone, word, still = false }: { tone: Tone; word: string; still?: boolean }) {
   return (
     <span className={css.mark} data-tone={tone}>
-      <Glyph tone={tone} />
+      <Glyph tone={tone} still={still} />
       <span>{word}</span>
     </span>
   );

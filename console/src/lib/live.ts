@@ -135,6 +135,7 @@ export class Live {
       const body = answer.body?.getReader();
       if (!body) return "ended";
       this.#set({ link: "open" });
+      this.#renew(signal);
       const decoder = new TextDecoder();
       const read = eventReader();
       for (;;) {
@@ -161,7 +162,6 @@ export class Live {
     this.#set({ heardAt: this.#parts.now(), heardWall: this.#parts.wall(), attempt: 0, trouble: null });
     switch (event.event) {
       case "hello":
-        this.#renew(signal);
         this.#parts.onModel("all");
         break;
       case "ha":

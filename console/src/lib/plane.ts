@@ -203,7 +203,7 @@ export function overdue(node: NodeView, status: HaStatus, elapsed_s: number): bo
   return node.age_s + elapsed_s > status.heartbeat_timeout_s;
 }
 
-/** The order of the table: the master, this node, then by how much each may help, by id. */
+/** The order of the table: the master, then who would follow it first: by state, by priority, by id. */
 export function inOrder(nodes: readonly NodeView[]): NodeView[] {
   const rank: Record<string, number> = {
     HOT_STANDBY: 2,
@@ -215,6 +215,10 @@ export function inOrder(nodes: readonly NodeView[]): NodeView[] {
   };
   const of = (n: NodeView) => (n.is_master ? 0 : (rank[n.state] ?? 1));
   return [...nodes].sort(
-    (a, b) => of(a) - of(b) || a.id.localeCompare(b.id) || a.instance.localeCompare(b.instance),
+    (a, b) =>
+      of(a) - of(b) ||
+      b.priority - a.priority ||
+      a.id.localeCompare(b.id) ||
+      a.instance.localeCompare(b.instance),
   );
 }

@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { CopyId } from "#components/Copyable.tsx";
 import { Facts } from "#components/Facts.tsx";
-import { Bar, Rows } from "#components/Loading.tsx";
+import { Rows } from "#components/Loading.tsx";
 import { Panel } from "#components/Panel.tsx";
-import { Glyph } from "#components/StatusMark.tsx";
+import { Verdict } from "#components/Verdict.tsx";
 import { usePlane } from "#hooks/usePlane.ts";
 import { useTitle } from "#hooks/useTitle.ts";
 import { type HaStatus, safety } from "#lib/plane.ts";
@@ -17,32 +17,40 @@ import { Nodes } from "./Nodes.tsx";
 export function About() {
   useTitle("About");
   const { plane, elapsed_s } = usePlane();
+  if (!plane) return <Loading />;
   return (
     <div className={css.page}>
-      <h1 className={css.verdict} data-testid="verdict">
-        {plane ? (
-          <>
-            <Glyph tone={safety(plane)} />
-            <span>{sentence(plane.verdict)}</span>
-          </>
-        ) : (
-          <Bar width={360} height={20} />
-        )}
+      <h1 data-testid="verdict">
+        <Verdict tone={safety(plane)} text={sentence(plane.verdict)} />
       </h1>
       <Panel title="High Availability Status">
-        <div className={css.hold}>
-          {plane ? <Nodes plane={plane} elapsed_s={elapsed_s} /> : <Rows rows={3} />}
-        </div>
+        <Nodes plane={plane} elapsed_s={elapsed_s} />
       </Panel>
-      <div className={css.pair}>
-        <Panel title="Plane">{plane ? <PlaneFacts plane={plane} /> : <Rows rows={7} height={32} />}</Panel>
-        <Panel title="This server">
-          {plane ? <ServerFacts plane={plane} elapsed_s={elapsed_s} /> : <Rows rows={7} height={32} />}
+      <div className={css.trio}>
+        <Panel title="Plane">
+          <PlaneFacts plane={plane} />
         </Panel>
-        <Panel title="Recent states of this server">
-          {plane ? <History plane={plane} elapsed_s={elapsed_s} /> : <Rows rows={7} height={32} />}
+        <Panel title="This server">
+          <ServerFacts plane={plane} elapsed_s={elapsed_s} />
+        </Panel>
+        <Panel title="Recent states">
+          <History plane={plane} elapsed_s={elapsed_s} />
         </Panel>
       </div>
+    </div>
+  );
+}
+
+/** How many nodes there are is not known yet, so nothing is put below them that would have to move. */
+function Loading() {
+  return (
+    <div className={css.page}>
+      <h1>
+        <Verdict tone="unknown" text={null} />
+      </h1>
+      <Panel title="High Availability Status">
+        <Rows rows={4} />
+      </Panel>
     </div>
   );
 }

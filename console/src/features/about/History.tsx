@@ -16,7 +16,7 @@ export function History({ plane, elapsed_s }: { plane: HaStatus; elapsed_s: numb
     <ol className={css.steps} data-testid="history">
       {steps.map(({ state, since, lasted_s, now }) => (
         <li key={`${state}${since}`}>
-          <StatusMark {...nodeWord({ state })} />
+          <StatusMark {...nodeWord({ state })} still={!now} />
           <time dateTime={new Date(since).toISOString()} title={moment(since)}>
             {clock(since)}
           </time>

@@ -1,14 +1,16 @@
 /** The first page: is anything wrong with what runs, and with the plane that looks after it? */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Bar, Rows } from "#components/Loading.tsx";
+import type { ReactNode } from "react";
+import { Rows } from "#components/Loading.tsx";
 import { Panel } from "#components/Panel.tsx";
-import { Glyph, StatusMark } from "#components/StatusMark.tsx";
+import { StatusMark } from "#components/StatusMark.tsx";
 import { Trouble } from "#components/Trouble.tsx";
+import { Verdict } from "#components/Verdict.tsx";
 import { usePlane } from "#hooks/usePlane.ts";
 import { useTitle } from "#hooks/useTitle.ts";
-import { ApiError } from "#lib/api.ts";
-import { readable, safety } from "#lib/plane.ts";
+import { ApiError, type Application } from "#lib/api.ts";
+import { type HaStatus, readable, safety, type Tone } from "#lib/plane.ts";
 import { applicationsQuery } from "#lib/queries.ts";
 import { Applications, NoApplications, NotReadHere } from "./Applications.tsx";
 import css from "./Home.module.css";
@@ -19,66 +21,80 @@ export function Home() {
   const { plane } = usePlane();
   const apps = useQuery({ ...applicationsQuery, enabled: plane !== null && readable(plane) });
   const refused = apps.error instanceof ApiError && apps.error.status === 403;
-  const closed = (plane !== null && !readable(plane)) || refused;
-  const known = closed ? undefined : apps.data;
-  const top = closed
-    ? { tone: "unknown" as const, sentence: "Applications cannot be read on this server." }
-    : known
-      ? headline(known)
-      : null;
+  if (!plane) return <Loading />;
+  if (!readable(plane) || refused)
+    return (
+      <Page plane={plane} tone="unknown" headline="Applications cannot be read on this server.">
+        <NotReadHere plane={plane} />
+      </Page>
+    );
+  if (apps.data) {
+    const { tone, sentence } = headline(apps.data);
+    return (
+      <Page plane={plane} tone={tone} headline={sentence} aside={<Counts apps={apps.data} />}>
+        {apps.data.length === 0 ? <NoApplications /> : <Applications apps={apps.data} />}
+      </Page>
+    );
+  }
+  if (apps.error)
+    return (
+      <Page plane={plane} tone="unknown" headline="How the applications are is not known.">
+        <Trouble
+          sentence="The applications could not be read."
+          meaning="They keep running; only this list is missing."
+          error={apps.error}
+          onRetry={() => void apps.refetch()}
+        />
+      </Page>
+    );
+  return <Loading />;
+}
 
+interface PageProps {
+  plane: HaStatus;
+  tone: Tone;
+  headline: string;
+  aside?: ReactNode;
+  children: ReactNode;
+}
+
+function Page({ plane, tone, headline: sentence, aside, children }: PageProps) {
   return (
     <div className={css.page}>
       <div className={css.top}>
         <h1 data-testid="headline">
-          {top ? (
-            <>
-              <Glyph tone={top.tone} />
-              <span>{top.sentence}</span>
-            </>
-          ) : (
-            <Bar width={320} height={20} />
-          )}
+          <Verdict tone={tone} text={sentence} />
         </h1>
         <Link to="/about" className={css.verdict} data-testid="verdict">
-          {plane ? (
-            <>
-              <Glyph tone={safety(plane)} />
-              <span>{plane.verdict}</span>
-            </>
-          ) : (
-            <Bar width={260} />
-          )}
+          <Verdict tone={safety(plane)} text={plane.verdict} />
         </Link>
       </div>
-      <Panel title="Applications" aside={<Counts apps={known} />}>
-        <div className={css.hold}>
-          {closed && plane ? (
-            <NotReadHere plane={plane} />
-          ) : known ? (
-            known.length === 0 ? (
-              <NoApplications />
-            ) : (
-              <Applications apps={known} />
-            )
-          ) : apps.error ? (
-            <Trouble
-              sentence="The applications could not be read."
-              meaning="They keep running; only this list is missing."
-              error={apps.error}
-              onRetry={() => void apps.refetch()}
-            />
-          ) : (
-            <Rows rows={3} />
-          )}
-        </div>
+      <Panel title="Applications" aside={aside}>
+        {children}
       </Panel>
     </div>
   );
 }
 
-function Counts({ apps }: { apps: Parameters<typeof tally>[0] | undefined }) {
-  if (!apps || apps.length === 0) return null;
+/** In the shape of what is to come, and replaced by it whole. */
+function Loading() {
+  return (
+    <div className={css.page}>
+      <div className={css.top}>
+        <h1>
+          <Verdict tone="unknown" text={null} />
+        </h1>
+        <Verdict tone="unknown" text={null} />
+      </div>
+      <Panel title="Applications">
+        <Rows rows={3} />
+      </Panel>
+    </div>
+  );
+}
+
+function Counts({ apps }: { apps: readonly Application[] }) {
+  if (apps.length === 0) return null;
   return (
     <ul className={css.counts}>
       {tally(apps).map((t) => (

@@ -64,7 +64,7 @@ export function headline(apps: readonly Application[]): { tone: Tone; sentence: 
   const others = tally(apps).filter((t) => t.word !== "running");
   return {
     tone: others[0]?.tone ?? "ok",
-    sentence: `${running} of ${count(apps.length, "application")} ${running === 1 ? "is" : "are"} running; ${others
+    sentence: `${running} of ${count(apps.length, "application")} ${apps.length === 1 || running === 1 ? "is" : "are"} running; ${others
       .map((t) => `${t.n} ${t.word}`)
       .join(", ")}.`,
   };

@@ -98,7 +98,7 @@ export function Login() {
             </>
           )}
         </p>
-        <Button type="submit" size="md" fullWidth loading={enter.isPending}>
+        <Button variant="filled" type="submit" size="md" fullWidth loading={enter.isPending}>
           Log in
         </Button>
         <div className={css.word}>
