@@ -65,6 +65,10 @@ class Journaling:
         size = sum(map(len, lines)) + len(lines)
         if size > LARGEST:
             raise Invalid(f"this makes {size} bytes of changes, and one write may have {LARGEST}: split the request")
+        for change in changes:
+            # What was seen of a sensor before this must not come after it and win.
+            if isinstance(change, c.SensorSet | c.SensorCleared):
+                self._seen.pop((change.entity, change.name), None)
         done = asyncio.get_running_loop().create_future()
         self._queue.append(_Writer(list(changes), lines, size, done))
         self._nudge()
