@@ -60,6 +60,7 @@ test.each([
   ["/about", 360],
   ["/", 360],
 ])("nothing jumps while %s loads and lives at %d px", async (path, width) => {
+  set.mock.state.plane = plane(SECOND, Date.now());
   const { page, shifts } = await set.enter("/", { width, height: 800 });
   // A fresh load with the session: no key or click excuses a shift.
   await page.goto(set.mock.url + path);

@@ -25,7 +25,14 @@ export function stage(): Stage {
     );
     set.enter = async (path, look) => {
       const watched = await watchedPage(set.browser, look);
-      await watched.page.context().addCookies(await session(set.mock.url));
+      const cookies = await session(set.mock.url);
+      await watched.page.context().addCookies(cookies);
+      const token = cookies.find((c) => c.name === "CSRF-TOKEN")?.value ?? "";
+      // Once: what the page itself does with the token later stays done.
+      await watched.page.addInitScript((given) => {
+        if (!sessionStorage.getItem("set")) localStorage.setItem("amp-csrf-token", given);
+        sessionStorage.setItem("set", "1");
+      }, token);
       await watched.page.goto(set.mock.url + path);
       await watched.page.getByTestId("verdict").waitFor();
       return watched;

@@ -23,6 +23,7 @@ import { LiveContext } from "#hooks/usePlane.ts";
 import { ApiError } from "#lib/api.ts";
 import { Live } from "#lib/live.ts";
 import { applicationsQuery, userQuery } from "#lib/queries.ts";
+import { dropToken } from "#lib/token.ts";
 import { makeRouter } from "./router.tsx";
 import { schemeKept, theme } from "./theme.ts";
 
@@ -42,6 +43,7 @@ const router = makeRouter(queries);
 const live = new Live({
   onModel: () => void queries.invalidateQueries({ queryKey: applicationsQuery.queryKey }),
   onSessionEnd: () => {
+    dropToken();
     queries.setQueryData(userQuery.queryKey, null);
     void router.navigate({ to: "/login", search: { to: router.state.location.href, reason: "ended" } });
   },

@@ -3,6 +3,7 @@
  * carries no challenge and the browser opens no box of its own; writes carry the token of the session's cookie.
  */
 import type { HaStatus } from "#lib/plane.ts";
+import { dropToken, keepToken, token } from "#lib/token.ts";
 
 /** The server refused or did not answer. `status` 0: no answer. `requestId` as the server gave it, if it did. */
 export class ApiError extends Error {
@@ -38,23 +39,13 @@ export interface Application {
   status: ApplicationState;
 }
 
-function cookie(name: string): string | null {
-  const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : null;
-}
-
-/** True when this browser holds a session's token. The session itself may have ended; only the server knows. */
-export function mayHaveSession(): boolean {
-  return cookie("CSRF-TOKEN") !== null;
-}
-
 /** Ask the server. Raises ApiError for every answer but 2xx, with the server's own sentence where it gave one. */
 export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   headers.set("X-Requested-With", "AMP-Console");
   if (init.method && init.method !== "GET") {
-    const token = cookie("CSRF-TOKEN");
-    if (token) headers.set("X-Csrf-Token", token);
+    const own = token();
+    if (own) headers.set("X-Csrf-Token", own);
   }
   let answer: Response;
   try {
@@ -94,11 +85,15 @@ export const api = {
   applications: (signal?: AbortSignal) => read<Application[]>("/v1/applications", signal),
   stream: (signal: AbortSignal) =>
     ask("/v1/events/stream?topics=ha,model", { headers: { Accept: "text/event-stream" }, signal }),
-  logout: () => ask("/v1/logout", { method: "POST" }),
+  async logout(): Promise<void> {
+    await ask("/v1/logout", { method: "POST" });
+    dropToken();
+  },
   /** Open a session. The name and password may hold any character: they travel as UTF-8. */
   async login(user: string, password: string): Promise<void> {
     const raw = new TextEncoder().encode(`${user}:${password}`);
     const basic = btoa(Array.from(raw, (byte) => String.fromCharCode(byte)).join(""));
     await ask("/v1/login", { method: "POST", headers: { Authorization: `Basic ${basic}` } });
+    keepToken();
   },
 };
