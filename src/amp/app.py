@@ -19,7 +19,7 @@ from amp.ha import founding
 from amp.ha.machine import Identity, Machine
 from amp.ha.modes import PersistMode
 from amp.kit.clock import Clock, SystemClock
-from amp.kit.errors import AmpError, Invalid, Unavailable
+from amp.kit.errors import AmpError, Conflict, Internal, Invalid, Unavailable
 from amp.kit.ids import Entropy, NodeId, Term, nonce, random_id, system_entropy
 from amp.plane.door import Door
 from amp.plane.leader import Leader
@@ -204,6 +204,13 @@ async def _run(
     if reason is None:
         return 0
     if not was_ready:
-        raise AmpError(reason)
+        raise _failure(node.machine, reason)
     _LOG.error("%s", reason)
     return 1
+
+
+def _failure(machine: Machine, reason: str) -> AmpError:
+    """Make the error of a start that failed: its kind tells a script what to do next."""
+    if machine.problem is None:
+        return Internal(reason)
+    return Conflict(reason) if machine.is_taken else Invalid(reason)

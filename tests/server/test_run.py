@@ -9,7 +9,7 @@ import httpx
 import pytest
 from http_node import Node, basic
 
-from amp.kit.errors import Invalid
+from amp.kit.errors import Conflict, Invalid
 from amp.server.run import bind, serve
 
 
@@ -54,7 +54,7 @@ async def test_a_port_in_use() -> None:
     first = bind("127.0.0.1", 0)
     port = first.getsockname()[1]
     try:
-        with pytest.raises(Invalid, match=f"port {port} is in use .*set another port"):
+        with pytest.raises(Conflict, match=f"port {port} is in use .*set another port"):
             bind("127.0.0.1", port)
     finally:
         first.close()

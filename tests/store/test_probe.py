@@ -56,7 +56,7 @@ class NobodyWins(MemoryObjects):
 
     async def create(self, key: str, data: bytes) -> Outcome:
         outcome = await super().create(key, data)
-        return Outcome.EXISTS if key.endswith("/race") else outcome
+        return Outcome.EXISTS if key.endswith("-race") else outcome
 
 
 class WrongWinner(MemoryObjects):
@@ -64,7 +64,7 @@ class WrongWinner(MemoryObjects):
 
     async def create(self, key: str, data: bytes) -> Outcome:
         outcome = await super().create(key, data)
-        if outcome is Outcome.EXISTS and key.endswith("/race"):
+        if outcome is Outcome.EXISTS and key.endswith("-race"):
             await self.put(key, data)
         return outcome
 

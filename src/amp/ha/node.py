@@ -197,6 +197,8 @@ class Node:
     # ---- membership records
 
     def keeps_records(self) -> bool:
+        if self.phase is Phase.FOLLOWING and self.identity.claims and not self.decided:
+            return False  # it may be about to fail, and a start that fails leaves nothing
         return self.identity.mode is not HaMode.DISABLED and self.phase not in (Phase.ENDED, Phase.LOADING)
 
     def record_period(self) -> float:

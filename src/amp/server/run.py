@@ -16,13 +16,13 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from amp.kit.errors import Invalid
+from amp.kit.errors import Conflict, Invalid
 
 _GRACE = 5
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Bind and listen. Raises: Invalid, saying what to do, when the address cannot be had."""
+    """Bind and listen. Raises: Conflict, when the port is in use; Invalid; both say what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -32,7 +32,8 @@ def bind(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except (OSError, OverflowError) as error:
         sock.close()
-        raise Invalid(_why(error, host, port)) from None
+        kind = Conflict if isinstance(error, OSError) and error.errno == errno.EADDRINUSE else Invalid
+        raise kind(_why(error, host, port)) from None
     return sock
 
 

@@ -1,7 +1,7 @@
 """Finds out, before a node trusts a store, whether it keeps the two promises that everything rests on.
 
 *Create if absent* must be atomic, and what was written must be read and listed at once. The probe writes a few small
-objects under `probe/<nonce>/`, and deletes them. An answer *unknown* proves nothing: the slot is read and the create
+objects under `probe/`, and deletes them. An answer *unknown* proves nothing: the slot is read and the create
 sent again. The probe has a limit of its own. It shows that a store breaks a promise, never that it always keeps it.
 """
 
@@ -42,16 +42,16 @@ async def probe(objects: Objects, entropy: Entropy, *, timeout: float = 10.0) ->
 
 
 class _Trial:
-    def __init__(self, objects: Objects, folder: str, entropy: Entropy) -> None:
+    def __init__(self, objects: Objects, prefix: str, entropy: Entropy) -> None:
         self._objects = objects
-        self._folder = folder
+        self._prefix = prefix
         self._entropy = entropy
         self._written: list[str] = []
 
     async def run(self) -> None:
         """Reach the store, then try one promise after the other."""
         await self._reach()
-        key = f"{self._folder}/one"
+        key = f"{self._prefix}-one"
         first, second = self._body("first"), self._body("second")
         if not await self._create(key, first):
             raise self._broken("says that a key exists which nobody has written")
@@ -62,7 +62,7 @@ class _Trial:
         if await self._read(key) != first:
             raise self._broken("refuses a second create, yet lets it change the object")
         await self._race()
-        listed = [info.key for info in await self._objects.list(f"{self._folder}/")]
+        listed = [info.key for info in await self._objects.list(f"{self._prefix}-")]
         missing = [name for name in self._written if name not in listed]
         if missing:
             raise self._broken(f"does not list what was just written ({missing[0]}): it has no list-after-write")
@@ -79,7 +79,7 @@ class _Trial:
 
     async def _reach(self) -> None:
         """Read and write once without conditions: these say at once why they fail, a create may not."""
-        key = f"{self._folder}/reach"
+        key = f"{self._prefix}-reach"
         if await self._objects.get(key) is not None:
             raise self._broken("gives an answer for a key that nobody has written")
         self._written.append(key)
@@ -87,7 +87,7 @@ class _Trial:
 
     async def _race(self) -> None:
         """Let several creators want one key at once; exactly one may win, and its bytes must be there."""
-        key = f"{self._folder}/race"
+        key = f"{self._prefix}-race"
         bodies = [self._body(f"creator {number}") for number in range(_CREATORS)]
         try:
             async with asyncio.TaskGroup() as group:
