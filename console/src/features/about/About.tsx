@@ -78,7 +78,9 @@ function PlaneFacts({ plane }: { plane: HaStatus }) {
 
 function ServerFacts({ plane, elapsed_s }: { plane: HaStatus; elapsed_s: number }) {
   const { data: version } = useQuery(versionQuery);
-  const build = [version?.buildBranch, version?.buildSha1?.slice(0, 8)].filter(Boolean).join(" ");
+  const build = [version?.buildBranch, version?.buildSha1?.slice(0, 8)]
+    .filter((part) => part && !part.startsWith("UNKNOWN"))
+    .join(" ");
   const up = (plane.now_ms - plane.started_ms) / 1000 + elapsed_s;
   const lease = plane.lease_s === null ? null : plane.lease_s - elapsed_s;
   return (
