@@ -19,7 +19,8 @@ from amp.kit.errors import AmpError, Conflict
 from amp.settings import Settings
 
 
-async def run(settings: Settings, *, ready: Callable[[str], None]) -> int:
+async def run(settings: Settings, *, ready: Callable[[str], None], reload: Callable[[], Settings]) -> int:
+    assert reload() == settings
     kind = os.environ["FAKE_NODE"]
     stopping = asyncio.Event()
     handlers = {"stubborn": lambda: None, "unclean": lambda: os._exit(7)}

@@ -19,7 +19,7 @@ from amp.cli.properties import Entry, parse_properties
 from amp.kit.errors import Invalid
 
 ENVIRONMENT = "the environment"
-_PREFIXES = ("brooklyn.", "amp.", "org.apache.brooklyn.", "org.ops4j.pax.web.", "org.osgi.service.http.")
+_PREFIXES = ("brooklyn.", "amp.", "org.apache.brooklyn.")
 _SECRET = re.compile(r"password|passwd|credential|secret|private|access\.cert|access\.key|token", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
@@ -64,11 +64,7 @@ def read_layers(home: Path, environ: Mapping[str, str]) -> Layers:
         if entry and key.startswith("local") and not path.exists():
             raise Invalid(f"{entry.where}: {key} names {path}, which is not there: correct it, or remove the line")
         merged |= _read(path, warnings, private=True)
-    merged |= {
-        key: Entry(key, value, ENVIRONMENT, 0)
-        for key, value in environ.items()
-        if key.startswith(_PREFIXES) and "." in key
-    }
+    merged |= {key: Entry(key, value, ENVIRONMENT, 0) for key, value in environ.items() if key.startswith(_PREFIXES)}
     _warn_misspelt(merged.values(), warnings)
     return Layers(home, environ, launcher, web, merged, warnings)
 

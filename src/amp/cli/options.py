@@ -223,6 +223,36 @@ OPTIONS: tuple[Option, ...] = (
         "Must be false: AMP does not speak TLS itself; put a proxy that does in front of it.",
         "false",
     ),
+    Option(
+        "brooklyn.entitlements.global",
+        BROOKLYN,
+        "root",
+        "What users may do: root, poweruser, user, blueprintAuthor, logViewer, readonly or minimal; or "
+        "PerUserEntitlementManager, for levels by user.",
+        "root",
+    ),
+    Option(
+        "brooklyn.entitlements.perUser.default",
+        BROOKLYN,
+        "minimal",
+        "With PerUserEntitlementManager, the level of users who have none of their own.",
+        "minimal",
+    ),
+    Option("brooklyn.entitlements.perUser.<USER>", BROOKLYN, "", "With PerUserEntitlementManager, a user's level."),
+    Option(
+        "org.apache.brooklyn.server.maxSessionAge",
+        BROOKLYN,
+        "",
+        "Seconds after which a login of the console ends; empty: never.",
+        "86400",
+    ),
+    Option(
+        "org.apache.brooklyn.server.maxInactiveInterval",
+        BROOKLYN,
+        "3600",
+        "Seconds without a request after which a login of the console ends.",
+        "3600",
+    ),
 )
 
 

@@ -98,9 +98,10 @@ def _unknown(layers: Layers, location: Entry, definition: Entry | None, name: st
             f"{where(definition)}: {definition.key}: {provider!r} is not a store that AMP can share: "
             f"there are {supported}"
         )
-    defined = sorted(
-        key.removeprefix(_NAMED) for key in layers.brooklyn if key.startswith(_NAMED) and "." not in key[len(_NAMED) :]
-    )
+    named = {key.removeprefix(_NAMED) for key in layers.brooklyn if key.startswith(_NAMED)}
+    options = tuple(f".{option}" for option in ("identity", "credential", "endpoint", "region"))
+    mains = {each for each in named if not each.endswith(options)}
+    defined = sorted(each for each in mains if not any(each.startswith(f"{other}.") for other in mains))
     near = nearest(name, defined)
     known = f"defined are: {', '.join(defined)}" if defined else "none is defined"
     meant = f" (is {near} meant?)" if near else ""
