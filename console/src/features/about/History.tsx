@@ -20,8 +20,10 @@ export function History({ plane, elapsed_s }: { plane: HaStatus; elapsed_s: numb
           <time dateTime={new Date(since).toISOString()} title={moment(since)}>
             {clock(since)}
           </time>
-          <span>{now ? "for " : ""}
-            {lasted_s < 1 ? "less than 1 s" : duration(lasted_s)}</span>
+          <span>
+            {now ? "for " : ""}
+            {lasted_s < 1 ? "less than 1 s" : duration(lasted_s)}
+          </span>
         </li>
       ))}
       {plane.history.length > SHOWN && (

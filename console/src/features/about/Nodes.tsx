@@ -35,8 +35,12 @@ export function Nodes({ plane, elapsed_s }: { plane: HaStatus; elapsed_s: number
       </table>
       {plane.nodes.length === 1 && plane.mode !== "DISABLED" && (
         <div className={css.alone}>
-          <p>Nothing takes over when this server fails. Start a second one on the same store:</p>
-          <CopyCommand command="amp init second --port 8082 && second/bin/start" />
+          <p>
+            Nothing takes over when this server fails. Make a second one, give it the same{" "}
+            <code>persistenceLocation</code> and <code>persistenceDir</code> in its{" "}
+            <code>etc/org.apache.brooklyn.osgilauncher.cfg</code>, and start it.
+          </p>
+          <CopyCommand command="amp init second --port 8082" />
         </div>
       )}
     </>
