@@ -77,7 +77,7 @@ class Home:
         made = make_home(path, port=self.port, host="127.0.0.1", entropy=system_entropy)
         self.url = made.url
         self._login = (made.user, made.password)
-        self._client = httpx.Client(base_url=made.url, auth=self._login, timeout=5.0, trust_env=False)
+        self._client = self.client(timeout=5.0)
         # Its commands run with the user's home, so that no file of whoever runs the tests has a say.
         self.environ = {"HOME": str(path.parent), "PATH": os.environ["PATH"]}
         self.add(BROOKLYN, QUICK | dict(brooklyn or {}))
@@ -156,6 +156,10 @@ class Home:
 
     # ---- its REST
 
+    def client(self, timeout: float) -> httpx.Client:
+        """Make one more client, for a thread of its own."""
+        return httpx.Client(base_url=self.url, auth=self._login, timeout=timeout, trust_env=False)
+
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send a request."""
         return self._client.request(method, f"/v1/{path}", **more)
@@ -205,17 +209,17 @@ class Town:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.store = folder, folder / "shared"
-        self._homes: list[Home] = []
+        self.homes: list[Home] = []
         self._processes: list[int] = []
 
     def home(self, launcher: Mapping[str, object] | None = None, brooklyn: Mapping[str, object] | None = None) -> Home:
         """Make one more home on the shared store."""
         made = Home(
-            self.folder / f"amp{len(self._homes) + 1}",
+            self.folder / f"amp{len(self.homes) + 1}",
             {"persistenceDir": self.store, **(launcher or {})},
             brooklyn,
         )
-        self._homes.append(made)
+        self.homes.append(made)
         return made
 
     def manage(self, home: Home, name: str = "sleeper") -> tuple[str, str, int]:
@@ -234,12 +238,12 @@ class Town:
 
     def clear(self) -> None:
         """End all that still runs; complain of what a node should not have written."""
-        for home in self._homes:
+        for home in self.homes:
             home.clear()
         for pid in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for home in self._homes:
+        for home in self.homes:
             out = home.path / "data/log/amp.out"
             for text in (home.log(), out.read_text() if out.exists() else ""):
                 assert "Traceback" not in text, text[-4000:]
