@@ -10,8 +10,9 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from amp import __version__
 from amp.entities.types import standard_registry
@@ -33,6 +34,7 @@ from amp.store.open import open_store
 from amp.store.probe import probe
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,34 @@ async def run(
     try:
         objects = _open(settings)
         try:
-            plane = await _find_plane(settings, objects, clock, entropy)
+            plane = await _unless_stopped(_find_plane(settings, objects, clock, entropy))
+            if plane is None:
+                return 0
             assembled = assemble(settings, objects, plane, clock, entropy)
             return await _run(settings, assembled, sock, ready, reload, clock, entropy)
         finally:
             await objects.close()
     finally:
         sock.close()
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T]) -> T | None:
+    """Await what comes before there is a node to stop; None when a signal to stop came first."""
+    task = asyncio.get_running_loop().create_task(work)
+    _on_stop(task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+        _LOG.info("stopped before it took part")
+        return None
+
+
+def _on_stop(act: Callable[[], object]) -> None:
+    """Let the signals that ask for a clean stop do this, from now on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, act)
 
 
 def assemble(
@@ -176,17 +199,16 @@ async def _run(
     app = build(
         node, node, assembled.door, settings, standard_registry(), clock, entropy, reload=reload, stopping=stopping
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, node.shut_down, 0.0)
+    _on_stop(lambda: node.shut_down(0.0))
     was_ready = False
 
     async def announce() -> None:
         nonlocal was_ready
         await node.decided.wait()
-        if node.elector.reason is None and not stopping.is_set():
+        status = node.ha()
+        if node.elector.reason is None and not status.shutting_down:
             was_ready = True
-            ready(node.ha().state)
+            ready(status.state)
 
     async def live() -> None:
         try:

@@ -5,12 +5,14 @@ The rule: whatever a test leaves running is ended by its own pid, and a node tha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,8 +24,10 @@ from amp.cli.claim import running
 from amp.cli.home import make_home
 from amp.cli.options import BROOKLYN, LAUNCHER
 from amp.kit.ids import system_entropy
+from amp.kit.secret import Secret
 from amp.store.segment import Segment, parse
-from amp.testing.servers import free_ports
+from amp.testing.fakes3 import FakeS3, fake_s3
+from amp.testing.servers import S3Server, free_ports
 
 T = TypeVar("T")
 
@@ -204,6 +208,17 @@ class Home:
         return app, child["id"], int(self.sensor(app, child["id"], "pid"))
 
 
+def refused(home: Home, code: int, *words: str) -> str:
+    """Start a home that must not start, and see that it says why and leaves nothing; answers what it said."""
+    done = home.script("start", "amp")
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr + home.log()
+    for word in words:
+        assert word in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert home.is_gone()
+    return done.stderr
+
+
 class Town:
     """All homes of a test and the directory store that they may share."""
 
@@ -262,3 +277,49 @@ def town(folder: Path) -> Iterator[Town]:
         yield made
     finally:
         made.clear()
+
+
+def s3_options(
+    server: S3Server,
+    prefix: str,
+    *,
+    bucket: str | None = None,
+    endpoint: str | None = None,
+    identity: str | None = None,
+    credential: str | None = None,
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Name a store as the tutorial does, for both files; what is given replaces what would be right."""
+    name = "brooklyn.location.named.store"
+    return (
+        {"persistenceLocation": "store", "persistenceDir": f"{bucket or server.bucket}/{prefix}"},
+        {
+            name: f"aws-s3:{server.region}",
+            f"{name}.identity": identity or server.identity,
+            f"{name}.credential": credential or server.credential.reveal(),
+            f"{name}.endpoint": endpoint or server.endpoint,
+        },
+    )
+
+
+@contextlib.contextmanager
+def serving_fake(*, ignore_conditions: bool) -> Iterator[tuple[FakeS3, S3Server]]:
+    """Run a server that errs as told, in a thread of its own; gives its inside, and how to reach it."""
+    loop, ready, ended = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    found: list[FakeS3] = []
+
+    async def serve() -> None:
+        async with fake_s3(ignore_conditions=ignore_conditions) as fake:
+            found.append(fake)
+            ready.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        secret = Secret("amptestsecret")
+        yield found[0], S3Server(found[0].endpoint, "amp", "eu-west-1", "amptest", secret, os.getpid())
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()

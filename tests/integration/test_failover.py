@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from homes import POLL, TIMEOUT, Home, Town, alive, until
+from homes import POLL, TIMEOUT, Home, Town, alive, s3_options, until
 
 from amp.testing.servers import S3Server, running
 
@@ -306,17 +306,3 @@ def test_both_failovers_on_s3(town: Town, s3: S3Server) -> None:
     assert alive(pid)
     first.stop()
     assert not town.store.exists()
-
-
-def s3_options(server: S3Server, prefix: str) -> tuple[dict[str, object], dict[str, object]]:
-    """Name a store as the tutorial does."""
-    name = "brooklyn.location.named.store"
-    return (
-        {"persistenceLocation": "store", "persistenceDir": f"{server.bucket}/{prefix}"},
-        {
-            name: f"aws-s3:{server.region}",
-            f"{name}.identity": server.identity,
-            f"{name}.credential": server.credential.reveal(),
-            f"{name}.endpoint": server.endpoint,
-        },
-    )

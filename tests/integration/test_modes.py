@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from homes import TIMEOUT, Home, Town, town
+from homes import TIMEOUT, Home, Town, refused, town
 
 pytestmark = pytest.mark.process
 
@@ -26,16 +26,6 @@ def reigning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Town, H
 
 def applications(home: Home) -> list[str]:
     return [app["spec"]["name"] for app in home.get("applications")]
-
-
-def refused(home: Home, code: int, *words: str) -> None:
-    """Start a home that must not start, and see that it says why and leaves nothing."""
-    done = home.script("start", "amp")
-    assert (done.returncode, done.stdout) == (code, ""), home.log()
-    for word in words:
-        assert word in done.stderr
-    assert "Traceback" not in done.stderr
-    assert home.is_gone()
 
 
 def untouched(store: Path) -> bool:

@@ -105,7 +105,8 @@ def _serve(settings: Settings, held: Claim, readiness: Readiness) -> int:
         readiness.failed(SERVER, f"an error of AMP's own: see {settings.home}/data/log/amp.log")
         return SERVER
     _log.info("AMP has stopped, exit code %d", code)
-    readiness.failed(code, f"it ended before it served: see {settings.home}/data/log/amp.log")
+    how = "was stopped" if code == 0 else "ended"
+    readiness.failed(code, f"it {how} before it served: see {settings.home}/data/log/amp.log")
     return code
 
 
