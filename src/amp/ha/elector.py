@@ -160,7 +160,7 @@ class Elector:
                 _LOG.info("leaving office")
                 self._spawn(self._leave())
             case ev.Exit(reason):
-                self._ended, self.reason = True, reason
+                self._ended, self.reason = True, reason or self.reason
                 self.feed(ev.Woken())  # the loop may be waiting for something else
 
     def _apply(self, segment: Segment, batch: int | None) -> None:

@@ -63,9 +63,10 @@ class Subscriptions:
 
     async def _events(self, reader: _Reader) -> AsyncIterator[Event]:
         try:
-            while not self._closed:
+            while not self._closed or reader.ha is not None or reader.model:  # what was said last is heard, too
                 await reader.woken.wait()
-                reader.woken.clear()
+                if not self._closed:
+                    reader.woken.clear()
                 if reader.ha is not None:
                     event, reader.ha = reader.ha, None
                     yield event

@@ -32,6 +32,7 @@ _WAITING = 256
 _TICK = 5.0
 _PATIENCE = 10.0
 _LAST_WORDS = 1.0
+_SETTLE = 0.25
 
 
 class Streams:
@@ -65,6 +66,8 @@ class Streams:
                 ]
                 lost = [group.create_task(_write(frames, send)), group.create_task(_gone(receive))]
                 await asyncio.wait([*ends, *lost], return_when=asyncio.FIRST_COMPLETED)
+                if self._stopping.is_set():  # the last word is under way to `frames`
+                    await asyncio.wait([ends[0], *lost], timeout=_SETTLE, return_when=asyncio.FIRST_COMPLETED)
                 orderly = not any(each.done() for each in lost) and all(
                     not each.done() or each.result() for each in ends
                 )
@@ -171,6 +174,8 @@ async def _paced(events: AsyncIterator[Event], period: float) -> AsyncGenerator[
                 continue
             event = upcoming.result()
             if event is None:
+                if held is not None:
+                    yield held
                 return
             upcoming = asyncio.create_task(_next(events))
             if event.topic == "ha" and event.data is not None:

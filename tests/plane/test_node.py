@@ -1,0 +1,251 @@
+"""A node with its elector on a store: snapshots and tails, damage, what its writers and readers are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from amp.ha.machine import Identity, Machine
+from amp.ha.modes import HaMode
+from amp.kit.clock import SystemClock
+from amp.kit.errors import Conflict, Fenced, Invalid
+from amp.kit.ids import EntityId, NodeId, Term
+from amp.model import changes as c
+from amp.model.model import Model
+from amp.model.registry import Registry
+from amp.plane import snapshots
+from amp.plane.leader import Leader
+from amp.plane.node import PlaneNode
+from amp.store.file import DirectoryObjects
+from amp.store.memory import MemoryObjects
+from amp.store.objects import Objects
+from amp.store.segment import segment_key, snapshot_key
+from amp.testing.fakes import seeded_entropy
+
+PLANE = "testplan"
+ROOT = EntityId("root")
+
+
+async def until(condition: Callable[[], object], within: float = 10.0) -> None:
+    """Let the loop go on until the condition holds."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
+def node(objects: Objects, name: str, *, mode: HaMode = HaMode.AUTO, timeout: float = 2.0) -> PlaneNode:
+    clock, entropy = SystemClock(), seeded_entropy(sum(name.encode()))
+    identity = Identity(
+        node=name, instance=f"i-{name}", plane=PLANE, name=name, address=f"http://{name}", version="1.0", mode=mode,
+        timeout=timeout, poll=0.05, local=True,
+    )  # fmt: skip
+    made = PlaneNode(
+        Machine(identity, lambda: entropy(8).hex()), objects, clock,
+        persist_mode="AUTO", persist_period=0.01, plane_name=None,
+    )  # fmt: skip
+    made.make_leader = lambda term: Leader(
+        made.journaling, made, Registry([]), clock, entropy, NodeId(name), Term(term)
+    )
+    return made
+
+
+@asynccontextmanager
+async def living(each: PlaneNode) -> AsyncIterator[PlaneNode]:
+    """Run a node, and stop it cleanly unless it has ended by itself."""
+    running = asyncio.create_task(each.run())
+    try:
+        yield each
+    finally:
+        each.shut_down(0.0)
+        async with asyncio.timeout(10):
+            await running
+
+
+@asynccontextmanager
+async def leading(objects: Objects, name: str = "first") -> AsyncIterator[PlaneNode]:
+    async with living(node(objects, name)) as leader:
+        await until(lambda: leader.ha().in_office)
+        yield leader
+
+
+async def fill(leader: PlaneNode, count: int) -> None:
+    """Make an entity, and commit so many sensors, each by itself."""
+    if ROOT not in leader.model.entities:
+        await leader.journaling.commit([c.EntityAdded(id=ROOT, type="App", name="root", parent=None, application=ROOT)])
+    start = len(leader.model.entities[ROOT].sensors)
+    for number in range(start, start + count):
+        await leader.journaling.commit([c.SensorSet(ROOT, f"s{number}", number)])
+
+
+def lines(model: Model) -> Sequence[object]:
+    """What a model is, as values that can be compared."""
+    return sorted(map(repr, model.as_changes()))
+
+
+@pytest.fixture(params=["memory", "directory"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return MemoryObjects() if request.param == "memory" else DirectoryObjects(tmp_path / "store")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Snapshots come after a few segments."""
+    monkeypatch.setattr(snapshots, "SEGMENTS", 10)
+    return 10
+
+
+async def saved(objects: Objects) -> list[str]:
+    return [info.key for info in await objects.list("snapshots/")]
+
+
+async def await_snapshots(objects: Objects, count: int) -> list[str]:
+    async with asyncio.timeout(10):
+        while len(keys := await saved(objects)) < count:  # noqa: ASYNC110  # the store has no event
+            await asyncio.sleep(0.01)
+    return keys
+
+
+async def test_a_leader_saves_and_the_next_node_loads_snapshot_and_tail(objects: Objects, small: int) -> None:
+    async with leading(objects) as leader:
+        await fill(leader, small * 2)
+        await await_snapshots(objects, 1)
+        await fill(leader, 3)
+        written, seq = lines(leader.model), leader.seq
+        async with living(node(objects, "second")) as second:
+            await until(lambda: second.seq >= seq)
+            assert lines(second.model) == written
+            assert second.machine.log.posts == leader.machine.log.posts
+            assert second.store_metrics().reads < seq  # it did not read from the beginning
+    await objects.close()
+
+
+async def test_what_a_snapshot_covers_is_not_read_again(objects: Objects, small: int) -> None:
+    async with leading(objects) as leader:
+        await fill(leader, small * 2)
+        keys = await await_snapshots(objects, 1)
+        covered = int(keys[-1].rpartition("/")[2])
+        written = lines(leader.model)
+    for seq in range(1, covered + 1):
+        await objects.delete(segment_key(seq))
+    async with leading(objects, "second") as second:
+        assert lines(second.model) == written
+        assert second.machine.log.term == 2
+        await fill(second, 1)
+        assert len(second.model.entities[ROOT].sensors) == small * 2 + 1
+    await objects.close()
+
+
+async def test_a_new_office_goes_on_counting_towards_the_next_snapshot(small: int) -> None:
+    objects = MemoryObjects()
+    for name in ("first", "second", "third"):
+        async with leading(objects, name) as leader:
+            await fill(leader, small)
+            await leader.journaling.commit([c.SensorSet(ROOT, "by", name)])
+    assert await saved(objects)
+    async with living(node(objects, "reader", mode=HaMode.HOT_BACKUP)) as reader:
+        await until(lambda: reader.decided.is_set() and reader.model.entities[ROOT].sensors["by"] == "third")
+        assert len(reader.model.entities[ROOT].sensors) == small * 3 + 3 - 2
+
+
+async def test_a_damaged_snapshot_is_named_and_never_skipped(objects: Objects, small: int) -> None:
+    async with leading(objects) as leader:
+        await fill(leader, small * 2)
+        await await_snapshots(objects, 1)
+    keys = await saved(objects)
+    data = bytearray(await objects.get(keys[-1]) or b"")
+    data[-9] ^= 1
+    await objects.put(keys[-1], bytes(data))
+    count = len(await objects.list("journal/"))
+
+    second = node(objects, "second")
+    async with living(second):
+        await until(second.decided.is_set)
+    assert second.elector.reason is not None
+    assert f"{keys[-1]} is damaged" in second.elector.reason
+    assert not second.ha().in_office
+    assert len(await objects.list("journal/")) == count
+    await objects.close()
+
+
+async def test_a_snapshot_under_a_wrong_name_is_refused(small: int) -> None:
+    objects = MemoryObjects()
+    async with leading(objects) as leader:
+        await fill(leader, small * 2)
+        keys = await await_snapshots(objects, 1)
+    await objects.put(snapshot_key(999), await objects.get(keys[-1]) or b"")
+    second = node(objects, "second")
+    async with living(second):
+        await until(second.decided.is_set)
+    assert second.elector.reason is not None
+    assert "snapshots/0000000000000999 is damaged" in second.elector.reason
+
+
+async def test_a_follower_sees_each_commit_and_may_not_write() -> None:
+    objects = MemoryObjects()
+    async with leading(objects) as leader, living(node(objects, "second")) as second:
+        await fill(leader, 1)
+        seq = await leader.journaling.commit([c.SensorSet(ROOT, "s", "x")])
+        assert await second.wait_for(seq, 5.0)
+        assert second.model.entities[ROOT].sensors["s"] == "x"
+        await until(lambda: second.ha().state == "HOT_STANDBY")
+        with pytest.raises(Fenced):
+            await second.journaling.commit([c.SensorSet(ROOT, "s", "y")])
+        assert not await second.wait_for(seq + 1000, 0.02)
+
+
+async def test_observations_are_joined_and_written_without_a_wait() -> None:
+    objects = MemoryObjects()
+    async with leading(objects) as leader:
+        await fill(leader, 0)
+        before = leader.seq
+        for number in range(100):
+            leader.journaling.observe([c.SensorSet(ROOT, "seen", number)])
+        await until(lambda: leader.model.entities[ROOT].sensors.get("seen") == 99)
+        assert leader.seq - before <= 2
+
+
+async def test_modes_that_are_asked_for_at_run_time() -> None:
+    objects = MemoryObjects()
+    async with leading(objects) as leader:
+        assert await leader.set_mode("auto") == "MASTER"
+        assert await leader.set_mode("MASTER") == "MASTER"
+        with pytest.raises(Conflict, match="highAvailabilityMode=HOT_BACKUP in etc/"):
+            await leader.set_mode("HOT_BACKUP")
+        with pytest.raises(Invalid, match="unknown mode 'boss': one of DISABLED, AUTO"):
+            await leader.set_mode("boss")
+
+
+async def test_records_of_nodes_that_are_gone_can_be_forgotten() -> None:
+    objects = MemoryObjects()
+    async with living(node(objects, "gone", mode=HaMode.HOT_BACKUP)) as gone:
+        await until(gone.decided.is_set)
+    async with leading(objects) as leader:
+        await until(lambda: "gone" in {view.id for view in leader.ha().nodes})
+        await leader.clear_nodes("gone")
+        assert [info.key for info in await objects.list("nodes/")] == ["nodes/first"]
+        await leader.clear_nodes()
+        assert [info.key for info in await objects.list("nodes/")] == ["nodes/first"]
+
+
+async def test_a_leader_that_breaks_hands_over_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    objects = MemoryObjects()
+    first = node(objects, "first")
+
+    class Broken(Leader):
+        async def run(self) -> None:
+            async with asyncio.TaskGroup():
+                raise RuntimeError("a bug")
+
+    first.make_leader = lambda term: Broken(
+        first.journaling, first, Registry([]), SystemClock(), seeded_entropy(), NodeId("first"), Term(term)
+    )
+    async with living(node(objects, "second", mode=HaMode.HOT_BACKUP)) as second:
+        async with living(first):
+            await until(lambda: first.ha().state == "TERMINATED")
+        assert first.elector.reason == "the leader failed, see the log"
+        await until(lambda: second.machine.log.head and second.machine.log.head.header.kind == "resign")
+    assert "gives its office up" in caplog.text
