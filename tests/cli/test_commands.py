@@ -160,6 +160,20 @@ def test_ha_status(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.parametrize("split", [True, False])
+def test_the_server_may_be_named_before_the_command(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], split: bool
+) -> None:
+    monkeypatch.setenv("AMP_URL", "http://127.0.0.1:1")
+    api.on("GET", "/v1/ha/plane", (200, plane()))
+    whom = {"--url": api.url, "--user": "admin", "--password": "x=y"}
+    words = [part for pair in whom.items() for part in (pair if split else ["=".join(pair)])]
+    assert run([*words, "ha", "status", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["plane"] == "w5sTPbD7"
+    ((_, _, headers, _),) = api.asked
+    assert headers["Authorization"] == "Basic " + base64.b64encode(b"admin:x=y").decode()
+
+
 def test_ha_status_for_scripts_and_without_a_master(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     api.on("GET", "/v1/ha/plane", (200, plane(master=None, master_uri=None, problem="the store is full")))
     assert run(["ha", "status", "-o", "json"]) == 8
@@ -361,6 +375,9 @@ def test_an_answer_that_is_not_understood(api: Api, capsys: pytest.CaptureFixtur
         (["app", "ls", "--url", "nohost"], 1, "--url nohost is not an address"),
         (["app", "ls", "--url", "http://127.0.0.1:99999"], 1, "is not an address"),
         (["app", "ls", "--url", "http://127.0.0.1:1"], 2, "cannot be reached: Connection refused"),
+        (["--url", "http://127.0.0.1:1"], 1, "there is no command after --url"),
+        (["--user"], 1, "there is no command after --user"),
+        (["--url", "http://127.0.0.1:1", "start", "/nowhere/home"], 1, "unrecognized arguments: --url"),
         (["start"], 1, "HOME"),
         (["start", "/nowhere/home"], 1, "is not the home of an AMP server"),
         (["stop", "/nowhere/home"], 1, "is not the home of an AMP server"),

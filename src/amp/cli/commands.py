@@ -28,6 +28,9 @@ app = App(
     version=f"amp {__version__}",
     help_format="plaintext",
 )
+#: The options of `Access`, which may stand before the command, too.
+_WHOM = ("--url", "--user", "--password")
+
 ha = App(name="ha", help="Ask about the high-availability plane.")
 apps = App(name="app", help="List, show and delete applications.")
 app.command(ha)
@@ -41,7 +44,7 @@ def dispatch(words: Sequence[str]) -> int:
         return OK
     try:
         code = app(
-            [STDIN if word == "-" else word for word in words],
+            [STDIN if word == "-" else word for word in _command_first(words)],
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
@@ -49,6 +52,17 @@ def dispatch(words: Sequence[str]) -> int:
     except CycloptsError as error:
         raise Invalid(" ".join(str(error).split()), details="See amp --help.") from None
     return code if isinstance(code, int) else OK
+
+
+def _command_first(words: Sequence[str]) -> list[str]:
+    """Move what says which server to ask, where it stands before the command, to behind it: `amp --url U ha status`."""
+    at = 0
+    while at < len(words) and words[at].partition("=")[0] in _WHOM:
+        at += 1 if "=" in words[at] else 2
+    if at and at >= len(words):
+        raise Invalid(f"there is no command after {words[0].partition('=')[0]}", details="See amp --help.")
+    end = words.index("--") if "--" in words else len(words)
+    return [*words[at:end], *words[:at], *words[end:]]
 
 
 def _node(name: str) -> None:
