@@ -36,7 +36,9 @@ QUICK = {"brooklyn.ha.heartbeatTimeout": "2s", "brooklyn.ha.pollPeriod": "250ms"
 
 SLEEPER = """\
 name: {name}
-location: localhost
+location:
+  localhost:
+    onbox.base.dir: {folder}/onbox
 services:
 - type: VanillaSoftwareProcess
   name: Sleeper
@@ -239,7 +241,7 @@ class Town:
 
     def manage(self, home: Home, name: str = "sleeper") -> tuple[str, str, int]:
         """Deploy a process, and see to its end."""
-        app, entity, pid = home.deploy(SLEEPER.format(name=name))
+        app, entity, pid = home.deploy(SLEEPER.format(name=name, folder=self.folder))
         self._processes.append(pid)
         return app, entity, pid
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -219,6 +219,77 @@ def test_what_a_client_was_told_is_done_survives_a_kill_and_a_stop(town: Town) -
     assert not writer.odd
     assert set(writer.acknowledged) <= read_numbers(first, path)
     assert alive(pid)
+
+
+def test_a_master_without_its_store_does_nothing_until_it_is_back(town: Town) -> None:
+    home = town.home().start("MASTER")
+    app, entity, pid = town.manage(home)
+    path = f"applications/{app}/entities/{entity}/sensors"
+    assert home.ask("POST", path, json={"test.number.1": 1}).status_code == 204
+    away = town.folder / "away"
+    town.store.rename(away)
+    home.becomes("HOT_STANDBY")
+    assert home.get("server/healthy") is False
+    assert home.get("ha/plane")["fenced"] is True
+    refusal = home.ask("POST", path, json={"test.number.2": 2})
+    assert (refusal.status_code, refusal.headers["Retry-After"]) == (403, "1")
+    assert read_numbers(home, path) == {1}
+
+    away.rename(town.store)
+    home.becomes("MASTER", 5)
+    assert home.get("server/healthy") is True
+    assert home.ask("POST", path, json={"test.number.3": 3}).status_code == 204
+    assert read_numbers(home, path) == {1, 3}
+    assert town.journal()[-1].header.term == 1
+    assert alive(pid)
+    assert f"directory {town.store} is gone" in home.log()
+
+
+SLOW = """\
+name: slow
+location:
+  localhost:
+    onbox.base.dir: {folder}/onbox
+services:
+- type: VanillaSoftwareProcess
+  brooklyn.config:
+    softwareProcess.serviceProcessIsRunningPollPeriod: 500ms
+    launch.command: |
+      nohup sleep 300 > /dev/null 2>&1 < /dev/null &
+      echo $! > $PID_FILE
+      echo $! >> {folder}/pids
+      while [ ! -e {folder}/go ]; do sleep 0.1; done
+"""
+
+
+def test_a_start_that_a_kill_interrupted_is_said_and_a_restart_heals_it(town: Town) -> None:
+    first, second = pair(town)
+    text = SLOW.format(folder=town.folder)
+    pids, go = town.folder / "pids", town.folder / "go"
+    answer = first.ask("POST", "applications", content=text.encode(), headers={"Content-Type": "text/yaml"})
+    app = answer.json()["entityId"]
+    try:
+        until(lambda: pids.exists() and pids.read_text().endswith("\n"))
+        first.kill()
+        second.becomes("MASTER")
+        (child,) = second.get(f"applications/{app}/entities/{app}/children")
+        until(lambda: second.sensor(app, child["id"], "service.state") == "ON_FIRE")
+        until(lambda: second.sensor(app, app, "service.state") == "ON_FIRE")
+        tasks = second.get(f"applications/{app}/entities/{child['id']}/activities")
+        assert "Failed: its node went away" in {task["currentStatus"] for task in tasks}
+        go.touch()
+        second.ask("POST", f"applications/{app}/entities/{child['id']}/effectors/restart", json={})
+        until(lambda: second.sensor(app, child["id"], "service.isUp") is True)
+        until(lambda: second.sensor(app, app, "service.state") == "RUNNING")
+        stray, running_now = map(int, pids.read_text().split())
+        assert int(second.sensor(app, child["id"], "pid")) == running_now
+        assert alive(running_now)
+        assert not alive(stray)
+    finally:
+        go.touch()
+        for pid in pids.read_text().split() if pids.exists() else ():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 # ---- kinds of standbys

@@ -115,6 +115,16 @@ def test_beside_a_live_master(reigning: tuple[Town, Home], start: Start) -> None
     assert master.state() == "MASTER"
 
 
+def test_who_ignores_persistence_errors_stays_up_as_failed(reigning: tuple[Town, Home]) -> None:
+    town, master = reigning
+    home = town.home({"highAvailabilityMode": "MASTER", "ignorePersistenceErrors": "true"}).start("FAILED")
+    assert home.get("server/healthy") is False
+    assert f"node {master.node_id()} is master already" in home.get("ha/plane")["problem"]
+    assert home.ask("GET", "applications").status_code == 403
+    home.stop()
+    assert master.state() == "MASTER"
+
+
 DEAD = (
     Start("DISABLED", "MASTER", leads=True),
     Start("AUTO", "HOT_STANDBY", leads=True),

@@ -83,6 +83,14 @@ def answer(error: AmpError, entropy: Entropy) -> Response:
     return response
 
 
+def closed(message: str, retry_after: float | None) -> Response:
+    """Answer what this node does not do; `retry_after`: seconds after which it, or another, may do it again."""
+    response = api_error(403, message)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    return response
+
+
 def bug(error: BaseException, entropy: Entropy) -> Response:
     """Answer what should not have happened: a reference for the client, everything else to the log."""
     reference = random_id(entropy, 13)

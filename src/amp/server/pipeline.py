@@ -110,7 +110,7 @@ class Pipeline:
             header=headers.get(ha_gate.HEADER.lower()),
         )
         if closed is not None:
-            return errors.api_error(403, closed)
+            return errors.closed(closed, ha.poll_period_s if ha.fenced else None)
         _check_origin(request.method, headers.get("sec-fetch-site"))
         opened = self._session_asked_for(headers.get(MODE_HEADER.lower()), session, user)
         session = opened or session
