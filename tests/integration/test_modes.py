@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,14 @@ def test_rebind_needs_state(town: Town, ended: Path) -> None:
     assert applications(home.start("MASTER")) == ["before"]
 
 
+def test_rebind_beside_a_master_follows_its_state(reigning: tuple[Town, Home]) -> None:
+    town, master = reigning
+    home = town.home({"persistMode": "REBIND"}).start("HOT_STANDBY")
+    assert applications(home) == ["before"]
+    home.stop()
+    assert master.state() == "MASTER"
+
+
 def test_rebind_does_not_take_an_empty_plane_for_state(town: Town) -> None:
     town.home().start("MASTER").stop()
     before = town.journal()
@@ -198,6 +207,17 @@ def test_clean_removes_the_state_at_every_start(town: Town, ended: Path) -> None
     assert applications(home.start("MASTER")) == []
     home.stop()
     assert [segment.header.kind for segment in town.journal()].count("reset") == 2
+
+
+def test_clean_waits_for_a_master_that_may_live(town: Town, orphaned: Path) -> None:
+    town.use(orphaned)
+    began = time.monotonic()
+    home = town.home({"persistMode": "CLEAN"}).start("MASTER")
+    assert time.monotonic() - began >= TIMEOUT
+    assert applications(home) == []
+    kinds = [segment.header.kind for segment in town.journal() if segment.header.term == 2]
+    assert kinds[0] == "elect"
+    assert "reset" in kinds
 
 
 @pytest.mark.parametrize("mode", ["AUTO", "MASTER"])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from homes import Home, Town, s3_options, until
+from homes import Home, Town, alive, s3_options, until
 
 from amp.testing.servers import S3Server, running
 
@@ -76,6 +76,21 @@ def test_a_stream_that_is_followed_does_not_hold_up_a_stop(town: Town) -> None:
             rest = "".join(text)
     assert child.returncode == 0
     assert '"state":"TERMINATED"' in rest
+
+
+@pytest.mark.parametrize("applications", [True, False])
+def test_a_shutdown_by_rest_ends_the_process_and_what_it_was_told_to(town: Town, applications: bool) -> None:
+    home = town.home()
+    with launched(home) as child:
+        until(lambda: home.state() == "MASTER")
+        _, _, pid = town.manage(home)
+        form = {"stopAppsFirst": str(applications).lower(), "delayForHttpReturn": "0s"}
+        assert home.ask("POST", "server/shutdown", data=form).is_success
+        out, _ = child.communicate(timeout=20)
+    assert child.returncode == 0, out
+    assert home.is_gone()
+    assert alive(pid) is not applications
+    assert town.journal()[-1].header.kind == "resign"
 
 
 def test_bin_stop_of_what_does_not_run_is_content(town: Town) -> None:
