@@ -140,6 +140,11 @@ class Home:
         path = self.path / "data/log/amp.log"
         return path.read_text() if path.exists() else ""
 
+    def listens(self) -> bool:
+        """Tell whether somebody listens on its port."""
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", self.port)) == 0
+
     def is_gone(self) -> bool:
         """Tell whether nothing of a process is left: neither it, nor its pid file, nor its hold on the port."""
         with socket.socket() as one:

@@ -78,6 +78,19 @@ def test_a_stream_that_is_followed_does_not_hold_up_a_stop(town: Town) -> None:
     assert '"state":"TERMINATED"' in rest
 
 
+@pytest.mark.parametrize("moment", ["claimed", "bound"])
+def test_a_stop_ends_a_start_at_any_moment(town: Town, moment: str) -> None:
+    home = town.home()
+    reached = {"claimed": (home.path / "pid.txt").exists, "bound": home.listens}[moment]
+    with launched(home) as child:
+        until(reached)
+        child.send_signal(signal.SIGTERM)
+        out, _ = child.communicate(timeout=20)
+    assert child.returncode == 0, out
+    assert "Traceback" not in out
+    assert home.is_gone()
+
+
 @pytest.mark.parametrize("applications", [True, False])
 def test_a_shutdown_by_rest_ends_the_process_and_what_it_was_told_to(town: Town, applications: bool) -> None:
     home = town.home()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from pathlib import Path
 
 from amp.cli.claim import Claim, claim
 from amp.cli.config import load
-from amp.cli.exits import INTERRUPTED, SERVER, code_of
+from amp.cli.exits import INTERRUPTED, OK, SERVER, code_of
 from amp.cli.logs import start_logging
 from amp.kit.errors import AmpError, Invalid
 from amp.kit.ids import random_id, system_entropy
@@ -67,6 +68,7 @@ def launch(home: Path, ready_fd: int | None = None) -> int:
     Raises: AmpError, when the node cannot start; what was claimed is released.
     """
     readiness = Readiness(ready_fd)
+    before = signal.signal(signal.SIGTERM, _stop_early)
     try:
         settings = load(home, os.environ)
         start_logging(settings.home, console=ready_fd is None)
@@ -75,11 +77,24 @@ def launch(home: Path, ready_fd: int | None = None) -> int:
             return _serve(settings, held, readiness)
         finally:
             held.release()
+    except _StoppedEarly:
+        readiness.failed(OK, "it was stopped before it served")
+        return OK
     except AmpError as error:
         readiness.failed(code_of(error), error.message)
         if logging.getLogger().handlers and ready_fd is not None:
             _log.error("not started: %s", error.message)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _StoppedEarly(BaseException):
+    """SIGTERM came before there was an event loop to take it."""
+
+
+def _stop_early(*_: object) -> None:
+    raise _StoppedEarly
 
 
 def _serve(settings: Settings, held: Claim, readiness: Readiness) -> int:
@@ -97,6 +112,8 @@ def _serve(settings: Settings, held: Claim, readiness: Readiness) -> int:
         code = uvloop.run(run(settings, ready=ready, reload=lambda: load(settings.home, os.environ)))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except _StoppedEarly:
+        raise
     except BaseException as error:  # noqa: BLE001  # the last place that can tell what ended the process
         cause = _first_amp_error(error)
         if cause is not None:
