@@ -1,0 +1,241 @@
+"""Plays a campaign: in each round one fault, then peace until the plane is whole again, under clients all the time.
+
+A round ends when one node says MASTER, all others follow, and writes are acknowledged again; a plane that does not get
+there within `_RECOVERY` seconds is recorded as such and ends the campaign. What is judged is `checker`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import signal
+from bisect import bisect_left
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+
+from amp.kit.clock import Clock
+from amp.kit.errors import Unavailable
+from amp.store.open import open_store
+from amp.testing.nemesis import clients
+from amp.testing.nemesis.clients import Scene
+from amp.testing.nemesis.faults import FULL, Fault
+from amp.testing.nemesis.history import Fault as FaultRecord
+from amp.testing.nemesis.history import Journal, Life, Recorder, Thaw, parse_acts, read_journal
+from amp.testing.nemesis.servers import Server, end_strays
+from amp.testing.nemesis.stage import Stage
+from amp.testing.nemesis.wire import Lost, Unsent
+
+_RECOVERY = 60.0
+_WRITERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round was. `gap`: the longest time in it without an acknowledged write; `took`: its length; seconds."""
+
+    number: int
+    fault: Fault
+    gap: float
+    took: float
+    term: int
+    changed: bool  # somebody else leads, or the same one anew
+
+    def __str__(self) -> str:
+        now = f"term {self.term}{'' if self.changed else ' (as before)'}"
+        return f"{self.number:4}  {self.fault!s:32} unavailable {self.gap:6.2f} s   {now}"
+
+
+class Campaign:
+    """One campaign on a stage."""
+
+    def __init__(self, stage: Stage, recorder: Recorder, clock: Clock, seed: int, tell: Callable[[str], None]) -> None:
+        self._stage, self._recorder, self._clock, self._tell = stage, recorder, clock, tell
+        self._scene = Scene(stage.servers, recorder, random.Random(f"clients {seed}"))
+        self._draw = random.Random(f"targets {seed}")
+        self._acts = stage.folder / "acts"
+        self._box = stage.folder / "box"
+        self.rounds: list[Round] = []
+
+    @property
+    def deployed(self) -> dict[str, int]:
+        """How many deployments were accepted, and how they ended."""
+        return self._scene.deployed
+
+    async def play(self, faults: Iterable[Fault]) -> Journal:
+        """Play all rounds; answers the journal. Raises: AmpError, when the stage itself fails."""
+        try:
+            for server in self._stage.servers:
+                await self._start(server)
+            loop = await self._set_up()
+            async with asyncio.TaskGroup() as group:
+                work = [group.create_task(each) for each in self._clients(loop)]
+                try:
+                    for number, fault in enumerate(faults, 1):
+                        if not await self._round(number, fault):
+                            break
+                finally:
+                    for task in work:
+                        task.cancel()
+        finally:
+            self._stage.calm()
+            await self._end()
+        if self._acts.exists():
+            for act in parse_acts(self._acts.read_text(errors="replace")):
+                self._recorder.add(act)
+        self._look_at_logs()
+        objects = open_store(self._stage.place)
+        try:
+            return await read_journal(objects)
+        finally:
+            await objects.close()
+
+    def _clients(self, loop: tuple[str, str]) -> Iterable[Coroutine[None, None, None]]:
+        scene = self._scene
+        yield from (clients.write(scene) for _ in range(_WRITERS))
+        yield from (clients.look(scene, server) for server in self._stage.servers)
+        yield clients.read(scene)
+        yield clients.restart(scene, *loop)
+        yield clients.deploy(scene, str(self._box), str(self._acts))
+
+    async def _set_up(self) -> tuple[str, str]:
+        """Deploy what clients write to, and what is restarted; answers the latter."""
+        link = self._stage.servers[0].link()
+        places = {"box": self._box, "acts": self._acts}
+        for name in ("loop", "still"):
+            text = clients.BLUEPRINT.format(name=name, period="250ms", **places)
+            answer = await link.ask("POST", "applications", text.encode(), kind="application/x-yaml", limit=20)
+            if answer.status != 201:
+                raise Unavailable(f"the first deployment was answered {answer.status} {answer.body!r}")
+            app = json.loads(answer.body)["entityId"]
+            for _ in range(100):
+                state = await link.ask("GET", f"applications/{app}/entities/{app}/sensors/service.state")
+                if state.body == b'"RUNNING"':
+                    break
+                await asyncio.sleep(0.1)
+            children = json.loads((await link.ask("GET", f"applications/{app}/entities/{app}/children")).body)
+            self._scene.entities.append((app, children[0]["id"]))
+        link.close()
+        return self._scene.entities[0]
+
+    # ---- a round
+
+    async def _round(self, number: int, fault: Fault) -> bool:
+        leader = self._scene.master or self._stage.servers[0]
+        term = self._term()
+        began = self._now()
+        self._recorder.add(FaultRecord(number, f"{fault} on {leader.run}", began))
+        await self._strike(fault, leader)
+        self._stage.calm()
+        lifted = self._now()
+        self._recorder.add(FaultRecord(number, "over", lifted))
+        problem = await self._recovered(lifted)
+        ended = self._now()
+        acked = self._scene.acked
+        times = [began, *acked[bisect_left(acked, began) :], ended]
+        gap = max(later - earlier for earlier, later in itertools.pairwise(times))
+        self.rounds.append(Round(number, fault, gap, ended - began, self._term(), self._term() != term))
+        self._tell(str(self.rounds[-1]))
+        if problem:
+            self._scene.odd(f"round {number} ({fault}): {problem}", ended)
+        return not problem
+
+    async def _strike(self, fault: Fault, leader: Server) -> None:
+        hold = fault.hold * self._stage.timeout
+        others = [server for server in self._stage.servers if server is not leader]
+        if fault.mood is not None:
+            struck = self._stage.servers if fault.widely else [leader]
+            for server in struck:
+                self._stage.proxies[server.path.name].turn(
+                    fault.mood, share=fault.share, delay=self._draw.uniform(0.2, 1.5)
+                )
+            await asyncio.sleep(self._draw.uniform(0.0, 0.5))
+        if fault.kind == FULL and self._stage.disk is not None:
+            self._stage.disk.fill()
+        if "kill all" in fault.kind:
+            for server in self._stage.servers:
+                await server.kill()
+        elif "kill" in fault.kind:
+            await leader.kill()
+        victim = self._draw.choice(others) if "and freeze" in fault.kind or "stop, freeze" in fault.kind else leader
+        if fault.kind == "blink" or "freeze" in fault.kind:
+            victim.send(signal.SIGSTOP)
+        if "stop" in fault.kind:
+            await self._stop(leader)
+        if "kill" in fault.kind or "stop" in fault.kind:
+            await asyncio.sleep(fault.back)
+        if fault.mood is None and ("kill" in fault.kind or "stop" in fault.kind):
+            await self._start_all()
+        if fault.kind not in ("kill", "stop", "kill all"):
+            await asyncio.sleep(hold)
+        self._thaw(victim)
+
+    def _thaw(self, server: Server) -> None:
+        if server.frozen:
+            self._recorder.add(Thaw(server.run, self._clock.read().wall))
+            server.send(signal.SIGCONT)
+
+    async def _recovered(self, lifted: float) -> str:
+        """Wait until the plane is whole again; answers an empty text, or what is wrong."""
+        await self._start_all()
+        end = self._now() + _RECOVERY
+        while self._now() < end:
+            await asyncio.sleep(0.05)
+            states = [self._scene.states.get(server.run, ("silent", 0))[0] for server in self._stage.servers]
+            whole = sorted(states) == ["HOT_STANDBY"] * (len(states) - 1) + ["MASTER"]
+            acked = self._scene.acked
+            if whole and len(acked) - bisect_left(acked, lifted) >= 5:
+                return ""
+            gone = [server.run for server in self._stage.servers if server.pid() is None]
+            if gone:
+                return f"ended by itself: {', '.join(gone)}"
+        return f"not whole again after {_RECOVERY:g} s: {', '.join(states)}"
+
+    # ---- servers
+
+    async def _start_all(self) -> None:
+        down = [server for server in self._stage.servers if server.pid() is None]
+        for server in down:
+            await self._start(server)
+
+    async def _start(self, server: Server) -> None:
+        problem = await server.start()
+        if problem:
+            self._scene.odd(f"{server.run} did not start: {problem}", self._now())
+            return
+        link = server.link()
+        try:
+            answer = await link.ask("GET", "server/ha/states", limit=5.0)
+            self._recorder.add(Life(server.run, json.loads(answer.body)["ownId"], self._now()))
+        except (Unsent, Lost) as problem_:
+            self._scene.odd(f"{server.run} started and did not answer: {problem_!r}", self._now())
+        finally:
+            link.close()
+
+    async def _stop(self, server: Server) -> None:
+        problem = await server.stop()
+        if problem:
+            self._scene.odd(f"{server.run} did not stop well: {problem}", self._now())
+
+    async def _end(self) -> None:
+        for server in self._stage.servers:
+            server.send(signal.SIGCONT)
+            if server.pid() is not None:
+                try:
+                    await asyncio.wait_for(self._stop(server), 20)
+                except TimeoutError:
+                    await server.kill()
+        end_strays(self._box)
+
+    def _look_at_logs(self) -> None:
+        for server in self._stage.servers:
+            log = server.log()
+            if (at := log.find("Traceback")) >= 0:
+                self._scene.odd(f"a traceback in the log of {server.path.name}: {log[at : at + 3000]}", self._now())
+
+    def _term(self) -> int:
+        return max((term for _, term in self._scene.states.values()), default=0)
+
+    def _now(self) -> float:
+        return self._clock.read().raw

@@ -1,0 +1,209 @@
+"""The clients of a campaign: they write, read, look, deploy and restart, all the time, and record what they were told.
+
+Each is one coroutine that ends when it is cancelled. What a status means for the fate of a write is decided in
+`outcome_of` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from amp.testing.nemesis.history import DONE, FAILED, PREFIX, UNKNOWN, Odd, Read, Recorder, Sample, Write
+from amp.testing.nemesis.servers import Server
+from amp.testing.nemesis.wire import Answer, Link, Lost, Unsent
+
+_WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.03, 0.1, 0.03, 0.03
+_PATIENCE = 1.5  # seconds that a client waits for an answer
+_SENSORS = 4
+
+BLUEPRINT = """\
+name: {name}
+location: localhost
+services:
+- type: VanillaSoftwareProcess
+  name: {name}
+  brooklyn.config:
+    onbox.base.dir: {box}
+    install.command: |
+      echo "install {name} ${{TMPDIR##*/}} $(date +%s.%N)" >> {acts}
+    customize.command: |
+      echo "customize {name} ${{TMPDIR##*/}} $(date +%s.%N)" >> {acts}
+    launch.command: |
+      echo "launch {name} ${{TMPDIR##*/}} $(date +%s.%N)" >> {acts}
+      nohup sleep 1000 > /dev/null 2>&1 < /dev/null &
+      echo $! > $PID_FILE
+    checkRunning.command: |
+      echo "check {name} ${{TMPDIR##*/}} $(date +%s.%N)" >> {acts}
+      kill -0 "$(cat $PID_FILE)"
+    softwareProcess.serviceProcessIsRunningPollPeriod: {period}
+"""
+
+
+@dataclass(slots=True)
+class Scene:
+    """What clients share. `master`: the server that last said MASTER; `acked`: when writes were acknowledged."""
+
+    servers: Sequence[Server]
+    recorder: Recorder
+    draw: random.Random
+    entities: list[tuple[str, str]] = field(default_factory=list)  # application, entity: of the sensors
+    master: Server | None = None
+    acked: list[float] = field(default_factory=list)
+    states: dict[str, tuple[str, int]] = field(default_factory=dict)  # run: state, term
+    deployed: dict[str, int] = field(default_factory=lambda: {"accepted": 0, "running": 0, "not running": 0})
+    last_value: int = 0
+
+    def next_value(self) -> int:
+        """Answer a number that no write had."""
+        self.last_value += 1
+        return self.last_value
+
+    def odd(self, what: str, at: float) -> None:
+        """Record what no fault explains."""
+        self.recorder.add(Odd(what, at))
+
+
+def outcome_of(answer: Answer) -> str:
+    """Tell what an answer says of the fate of a write."""
+    if 200 <= answer.status < 300:
+        return DONE
+    # A node that does not lead says so before, or says that nothing was changed; 503 may be either.
+    return FAILED if answer.status == 403 else UNKNOWN
+
+
+async def write(scene: Scene) -> None:
+    """Set sensors on whoever takes them."""
+    links = [server.link() for server in scene.servers]
+    at = 0
+    while True:
+        server, link = scene.servers[at], links[at]
+        (app, entity), value = scene.draw.choice(scene.entities), scene.next_value()
+        sensor = f"{PREFIX}{scene.draw.randrange(_SENSORS)}"
+        body = json.dumps({sensor: value}).encode()
+        run, began, answer = server.run, link.now(), None
+        try:
+            answer = await link.ask("POST", f"applications/{app}/entities/{entity}/sensors", body, limit=_PATIENCE)
+            outcome = outcome_of(answer)
+        except Unsent:
+            outcome = FAILED
+        except Lost:
+            outcome = UNKNOWN
+        ended = link.now()
+        status, seq, term = (answer.status, answer.seq, answer.term) if answer is not None else (0, 0, 0)
+        scene.recorder.add(Write(value, entity, sensor, run, began, ended, outcome, status, seq, term))
+        if outcome == DONE:
+            scene.acked.append(ended)
+        elif status not in (0, 403, 503):
+            scene.odd(f"{run} answered a write with {status} {answer.body[:200] if answer else ''!r}", ended)
+        # Stay with the one that takes writes; now and then try another, that it may refuse.
+        if outcome != DONE or scene.draw.random() < 0.02:
+            at = (at + 1) % len(links)
+        await asyncio.sleep(_WRITE_PAUSE if outcome == DONE else _RETRY_PAUSE)
+
+
+async def read(scene: Scene) -> None:
+    """Read the sensors, asking for the state before and after on the same connection."""
+    links = [server.link() for server in scene.servers]
+    while True:
+        for server, link in zip(scene.servers, links, strict=True):
+            app, entity = scene.draw.choice(scene.entities)
+            run = server.run
+            try:
+                before = await link.ask("GET", "server/ha/state", limit=_PATIENCE)
+                answer = await link.ask("GET", f"applications/{app}/entities/{entity}/sensors/current-state")
+                after = await link.ask("GET", "server/ha/state", limit=_PATIENCE)
+            except (Unsent, Lost):
+                await asyncio.sleep(_RETRY_PAUSE)
+                continue
+            says_master = all(each.status == 200 and each.body == b'"MASTER"' for each in (before, after))
+            leads = says_master and before.connection == after.connection and before.term == after.term
+            if answer.status == 200:
+                found: dict[str, object] = json.loads(answer.body)
+                values = {k: v for k, v in found.items() if k.startswith(PREFIX) and isinstance(v, int)}
+                scene.recorder.add(
+                    Read(entity, values, run, answer.began, answer.ended, leads, answer.term, answer.seq)
+                )
+            elif answer.status not in (403, 404, 503) or (answer.status == 404 and leads):
+                scene.odd(f"{run} answered a read with {answer.status} {answer.body[:200]!r}", answer.ended)
+            await asyncio.sleep(_READ_PAUSE)
+
+
+async def look(scene: Scene, server: Server) -> None:
+    """Ask one server for its state, all the time."""
+    link = server.link()
+    while True:
+        run = server.run
+        try:
+            answer = await link.ask("GET", "server/ha/state", limit=0.5)
+        except (Unsent, Lost):
+            scene.states.pop(run, None)
+        else:
+            if answer.status == 200:
+                state = json.loads(answer.body)
+                scene.recorder.add(Sample(run, state, answer.term, answer.began, answer.ended))
+                scene.states[run] = (state, answer.term)
+                if state == "MASTER":
+                    scene.master = server
+            else:
+                scene.odd(f"{run} answered the question for its state with {answer.status}", answer.ended)
+        await asyncio.sleep(_LOOK_PAUSE)
+
+
+async def restart(scene: Scene, app: str, entity: str) -> None:
+    """Have a process restarted again and again, so that the master's hands are never still."""
+    while True:
+        if scene.master is not None:
+            await _tell(scene.master.link(), f"applications/{app}/entities/{entity}/effectors/restart?timeout=0", b"{}")
+        await asyncio.sleep(1.0)
+
+
+async def deploy(scene: Scene, box: str, acts: str) -> None:
+    """Deploy an application, wait until it runs (or does not), delete it, and so on."""
+    number = 0
+    while True:
+        server = scene.master
+        number += 1
+        name = f"deployed-{number}"
+        text = BLUEPRINT.format(name=name, box=box, acts=acts, period="1s").encode()
+        answer = await _tell(server.link(), "applications", text, "application/x-yaml") if server else None
+        if answer is not None and answer.status == 201:
+            scene.deployed["accepted"] += 1
+            app = json.loads(answer.body)["entityId"]
+            state = await _settled(scene, app)
+            scene.deployed["running" if state == "RUNNING" else "not running"] += 1
+            if scene.master is not None:
+                await _tell(scene.master.link(), f"applications/{app}", b"", method="DELETE")
+        await asyncio.sleep(0.5)
+
+
+async def _settled(scene: Scene, app: str) -> str | None:
+    """Wait up to 10 s until an application runs or burns; answers its state."""
+    state = None
+    for _ in range(50):
+        await asyncio.sleep(0.2)
+        server = scene.master
+        if server is None:
+            continue
+        answer = await _tell(
+            server.link(), f"applications/{app}/entities/{app}/sensors/service.state", b"", method="GET"
+        )
+        if answer is not None and answer.status == 200:
+            state = json.loads(answer.body)
+            if state in ("RUNNING", "ON_FIRE", "STOPPED"):
+                break
+    return state
+
+
+async def _tell(
+    link: Link, path: str, body: bytes, kind: str = "application/json", *, method: str = "POST"
+) -> Answer | None:
+    try:
+        return await link.ask(method, path, body, kind=kind, limit=5.0)
+    except (Unsent, Lost):
+        return None
+    finally:
+        link.close()

@@ -1,0 +1,199 @@
+"""What a campaign records: each question and answer of its clients, each fault, each outside action; and the journal.
+
+The rule: times are seconds of one clock, of the process that records. `began` is read before the first byte of a
+request leaves, `ended` after the last byte of its answer came; so what happened on the node lies between them, however
+late our own process was. Records are lines of JSON, so that a history can be read, and judged again, years later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from amp.model import changes as c
+from amp.plane import codec
+from amp.store.objects import Objects
+from amp.store.segment import Segment, parse, segment_key
+
+DONE, FAILED, UNKNOWN = "done", "failed", "unknown"
+
+
+class Record(msgspec.Struct, frozen=True, tag=True, tag_field="record", omit_defaults=True):
+    """The root of all records. `node`: one run of one server, such as `n1.2` for the second start of n1."""
+
+
+class Write(Record, frozen=True):
+    """A client set a sensor to `value`, which no other write has.
+
+    `outcome`: done (2xx), failed (the answer says that nothing was changed, or nothing was sent), unknown (all else).
+    `status` 0: no answer. `seq`, `term`: what the answer's headers say.
+    """
+
+    value: int
+    entity: str
+    sensor: str
+    node: str
+    began: float
+    ended: float
+    outcome: str
+    status: int = 0
+    seq: int = 0
+    term: int = 0
+
+
+class Read(Record, frozen=True):
+    """A client read all sensors of an entity that writes set.
+
+    `master`: the same connection answered MASTER, in the same term, right before and right after.
+    """
+
+    entity: str
+    values: dict[str, int]
+    node: str
+    began: float
+    ended: float
+    master: bool
+    term: int = 0
+    seq: int = 0
+
+
+class Sample(Record, frozen=True):
+    """A node was asked for its state, and answered."""
+
+    node: str
+    state: str
+    term: int
+    began: float
+    ended: float
+
+
+class Life(Record, frozen=True):
+    """A run of a server has this node id."""
+
+    node: str
+    id: str
+    at: float
+
+
+class Fault(Record, frozen=True):
+    """Something was done to the plane, or undone. `round` 0: before the first."""
+
+    round: int
+    what: str
+    at: float
+
+
+class Act(Record, frozen=True):
+    """A command that AMP ran on its machine said so, in the order of the file that all commands append to.
+
+    `phase`: check, launch, install ...; `name`: of the entity; `wall`: wall clock, seconds.
+    """
+
+    phase: str
+    name: str
+    node: str
+    wall: float
+
+
+class Thaw(Record, frozen=True):
+    """A frozen node was let go on at this wall-clock time (seconds)."""
+
+    node: str
+    wall: float
+
+
+class Odd(Record, frozen=True):
+    """Something that no fault explains: an answer with a status that clients should never see, a log's traceback."""
+
+    what: str
+    at: float
+
+
+AnyRecord = Write | Read | Sample | Life | Fault | Act | Thaw | Odd
+
+
+class Post(msgspec.Struct, frozen=True):
+    """A segment of the journal, without its body. `wall`: when its writer made it, seconds."""
+
+    seq: int
+    term: int
+    kind: str
+    node: str
+    wall: float
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A write in the journal's total order."""
+
+    seq: int
+    entity: str
+    sensor: str
+    value: int
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """What the store holds after a campaign: all segments, and the clients' writes in their total order."""
+
+    posts: list[Post]
+    writes: list[Placed]
+
+
+#: Sensors that clients of a campaign set begin so; no other does.
+PREFIX = "nemesis."
+
+_decoder = msgspec.json.Decoder(AnyRecord)
+
+
+class Recorder:
+    """Keeps records in memory and, line by line, in a file that survives whatever happens to us."""
+
+    def __init__(self, path: Path) -> None:
+        self.records: list[AnyRecord] = []
+        self._stream = path.open("ab")
+
+    def add(self, record: AnyRecord) -> None:
+        """Add a record."""
+        self.records.append(record)
+        self._stream.write(msgspec.json.encode(record) + b"\n")
+
+    def close(self) -> None:
+        """Bring everything to the file."""
+        self._stream.close()
+
+
+def load(path: Path) -> list[AnyRecord]:
+    """Read a history's file."""
+    return [_decoder.decode(line) for line in path.read_bytes().splitlines()]
+
+
+def parse_acts(text: str) -> Iterator[Act]:
+    """Read what commands said: lines of `phase name node wall`. What a full disk cut short is left out."""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 4 and words[3].replace(".", "", 1).isdigit():
+            yield Act(words[0], words[1], words[2], float(words[3]))
+
+
+async def read_journal(objects: Objects) -> Journal:
+    """Read a whole journal from its store. Raises: Damaged, Unavailable."""
+    keys = [info.key for info in await objects.list("journal/")]
+    segments = []
+    for seq in range(1, len(keys) + 1):
+        data = await objects.get(segment_key(seq))
+        assert data is not None, f"{segment_key(seq)} is missing among {len(keys)} segments"
+        segments.append(parse(data, seq))
+    return journal_of(segments)
+
+
+def journal_of(segments: Iterable[Segment]) -> Journal:
+    """Pick what the checker needs from segments. Raises: Damaged."""
+    posts, writes = [], []
+    for segment in segments:
+        head = segment.header
+        posts.append(Post(head.seq, head.term, head.kind, head.node, head.at / 1000))
+        for change in codec.decode(segment.body, segment_key(head.seq)):
+            if isinstance(change, c.SensorSet) and change.name.startswith(PREFIX):
+                writes.append(Placed(head.seq, change.entity, change.name, change.value))
+    return Journal(posts, writes)
