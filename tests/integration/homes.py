@@ -145,6 +145,12 @@ class Home:
         with socket.socket() as one:
             return one.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def unread_requests(self) -> int:
+        """Count the connections to it on which something waits that it has not read yet."""
+        here = f"0100007F:{self.port:04X}"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(line[1] == here and line[3] == "01" and line[4].partition(":")[2] != "00000000" for line in lines)
+
     def is_gone(self) -> bool:
         """Tell whether nothing of a process is left: neither it, nor its pid file, nor its hold on the port."""
         with socket.socket() as one:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import httpx
@@ -95,6 +96,12 @@ class Writer:
         until(lambda: len(self.acknowledged) >= enough, what="writes are acknowledged again")
 
 
+def state_in_the_end(home: Home) -> str:
+    """Ask a node for its state, and wait for the answer however long it takes."""
+    with home.client(timeout=30.0) as client:
+        return str(client.get("/v1/server/ha/state").json())
+
+
 def read_numbers(home: Home, path: str) -> set[int]:
     """Answer the numbers that a node holds; none while it serves no reads."""
     answer = home.ask("GET", f"{path}/current-state")
@@ -180,7 +187,13 @@ def test_a_master_that_was_frozen_comes_back_as_a_standby(town: Town) -> None:
         first.signal(signal.SIGSTOP)
         second.becomes("MASTER", TIMEOUT + 2 * POLL + SLACK + 5)
         assert second.ask("POST", path, json={"test.number.20": 20}).status_code == 204
-        first.signal(signal.SIGCONT)
+        with ThreadPoolExecutor(4) as pool:
+            # Asked while another leads: these are the first things that it sees when it wakes.
+            asked = [pool.submit(state_in_the_end, first) for _ in range(4)]
+            until(lambda: first.unread_requests() >= 4)
+            first.signal(signal.SIGCONT)
+            answers = [each.result() for each in asked]
+        assert "MASTER" not in answers
         first.becomes("HOT_STANDBY")
         seen = len(watcher.masters[second.path.name])
         until(lambda: len(watcher.masters[second.path.name]) > seen + 5)
