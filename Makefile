@@ -7,7 +7,7 @@ UV := .tools/uv/bin/uv
 NODE_PATH_ENV := PATH="$(CURDIR)/.tools/node/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test lint unit sim e2e servers bench lock clean wheel
+.PHONY: help setup console run test lint unit sim e2e servers bench nemesis lock clean wheel
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -60,6 +60,12 @@ servers: .tools/servers.stamp ## S3 servers for the tests
 
 bench: setup ## measure start, memory and takeover, as they are on this machine
 	@$(PY) bench/takeover.py
+
+ROUNDS ?= 40
+SEED ?= 1
+nemesis: setup servers ## ROUNDS faults against real nodes on a directory, as many on S3, and a verdict
+	@$(PY) -m amp.testing.nemesis --store directory --rounds $(ROUNDS) --seed $(SEED)
+	@$(PY) -m amp.testing.nemesis --store s3 --rounds $(ROUNDS) --seed $(SEED)
 
 wheel: setup ## build the wheel, console and all
 	@$(UV) build --quiet --wheel

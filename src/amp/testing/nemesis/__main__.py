@@ -19,11 +19,12 @@ from pathlib import Path
 import msgspec
 
 from amp.kit.clock import SystemClock
-from amp.kit.errors import AmpError
+from amp.kit.errors import AmpError, Invalid
 from amp.testing.nemesis.campaign import Campaign, Round
 from amp.testing.nemesis.checker import Verdict, judge
 from amp.testing.nemesis.faults import draw_faults, kinds_of
 from amp.testing.nemesis.history import Journal, Recorder, load
+from amp.testing.nemesis.planted import PLANTED, planted_python
 from amp.testing.nemesis.stage import staged
 
 _EDGES = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0)
@@ -40,7 +41,8 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=2.0, help="brooklyn.ha.heartbeatTimeout in seconds (2)")
     parser.add_argument("--poll", type=float, default=0.25, help="brooklyn.ha.pollPeriod in seconds (0.25)")
     parser.add_argument("--server", default="ministack", help="the S3 server: ministack, versitygw or seaweedfs")
-    parser.add_argument("--only", action="append", default=[], help="only faults whose name has this word")
+    parser.add_argument("--only", action="append", default=[], help="only this fault, or those with this word")
+    parser.add_argument("--planted", choices=list(PLANTED), help="plant a bug in all nodes, which must be found")
     parser.add_argument("--folder", type=Path, help="where to work; kept (a temporary one, kept if a promise broke)")
     parser.add_argument("--judge", type=Path, metavar="FOLDER", help="judge a campaign again that was kept")
     options = parser.parse_args()
@@ -73,11 +75,12 @@ async def _run(options: argparse.Namespace, folder: Path) -> int:
             poll=options.poll,
             s3=options.server,
             draw=draw,
+            python=planted_python(options.planted, folder) if options.planted else None,
         ) as stage:
             if stage.disk is not None and stage.disk.why_not:
                 print(f"left out: disk full ({stage.disk.why_not})")
             kinds = kinds_of(options.store, stage.disk is not None and not stage.disk.why_not)
-            kinds = tuple(kind for kind in kinds if not options.only or any(word in kind for word in options.only))
+            kinds = _chosen(kinds, options.only)
             print(
                 f"{options.rounds} rounds on {options.store}, {options.nodes} nodes, time-out {options.timeout:g} s, "
                 f"poll {options.poll:g} s, seed {options.seed}"
@@ -90,6 +93,15 @@ async def _run(options: argparse.Namespace, folder: Path) -> int:
     _histogram(campaign.rounds)
     print("deployments: " + ", ".join(f"{count} {what}" for what, count in campaign.deployed.items()))
     return _say(judge(recorder.records, journal), folder)
+
+
+def _chosen(kinds: tuple[str, ...], words: Sequence[str]) -> tuple[str, ...]:
+    """Answer the kinds that are named, or have one of the words in their name. Raises: Invalid."""
+    named = set(words) & set(kinds)
+    chosen = tuple(k for k in kinds if not words or k in named or any(w in k for w in set(words) - named))
+    if not chosen:
+        raise Invalid(f"no fault has one of these words: {', '.join(words)} (there are: {'; '.join(kinds)})")
+    return chosen
 
 
 def _histogram(rounds: Sequence[Round]) -> None:

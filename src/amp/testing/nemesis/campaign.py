@@ -122,6 +122,7 @@ class Campaign:
     # ---- a round
 
     async def _round(self, number: int, fault: Fault) -> bool:
+        await asyncio.sleep(self._draw.uniform(0.3, 1.5))  # peace, in which clients get on
         leader = self._scene.master or self._stage.servers[0]
         term = self._term()
         began = self._now()

@@ -17,7 +17,7 @@ from amp.testing.nemesis.servers import Server
 from amp.testing.nemesis.wire import Answer, Link, Lost, Unsent
 
 _WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.03, 0.1, 0.03, 0.03
-_PATIENCE = 1.5  # seconds that a client waits for an answer
+_PATIENCE = 1.0  # seconds that a client waits for an answer
 _SENSORS = 4
 
 BLUEPRINT = """\
@@ -101,7 +101,8 @@ async def write(scene: Scene) -> None:
             scene.odd(f"{run} answered a write with {status} {answer.body[:200] if answer else ''!r}", ended)
         # Stay with the one that takes writes; now and then try another, that it may refuse.
         if outcome != DONE or scene.draw.random() < 0.02:
-            at = (at + 1) % len(links)
+            known = scene.servers.index(scene.master) if scene.master is not None else at
+            at = known if known != at else (at + 1) % len(links)
         await asyncio.sleep(_WRITE_PAUSE if outcome == DONE else _RETRY_PAUSE)
 
 

@@ -27,12 +27,20 @@ _START_LIMIT = 60.0
 
 
 class Server:
-    """One home and its runs. `launcher`, `brooklyn`: options of its two files."""
+    """One home and its runs. `launcher`, `brooklyn`: options of its two files; `python`: another interpreter."""
 
     def __init__(
-        self, path: Path, clock: Clock, launcher: Mapping[str, object], brooklyn: Mapping[str, object]
+        self,
+        path: Path,
+        clock: Clock,
+        launcher: Mapping[str, object],
+        brooklyn: Mapping[str, object],
+        python: Path | None = None,
     ) -> None:
         self.path, self._clock = path, clock
+        self._environ = {"HOME": str(path.parent), "PATH": os.environ["PATH"]}
+        if python is not None:
+            self._environ["AMP_PYTHON"] = str(python)
         (self.port,) = free_ports(1)
         made = make_home(path, port=self.port, host="127.0.0.1", entropy=system_entropy)
         self._user, self._password = made.user, made.password
@@ -61,8 +69,7 @@ class Server:
         self.runs += 1
         temporary = self.path.parent / "tmp" / self.run
         temporary.mkdir(parents=True)
-        environ = {"HOME": str(self.path.parent), "PATH": os.environ["PATH"], "TMPDIR": str(temporary)}
-        done = await asyncio.to_thread(self._script, "start", environ)
+        done = await asyncio.to_thread(self._script, "start", {**self._environ, "TMPDIR": str(temporary)})
         return "" if done.returncode == 0 else f"exit code {done.returncode}: {done.stderr.strip()}"
 
     async def stop(self) -> str:

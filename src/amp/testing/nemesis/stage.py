@@ -90,9 +90,20 @@ def _disk(folder: Path) -> Iterator[Disk]:
 
 @contextlib.asynccontextmanager
 async def staged(
-    kind: str, folder: Path, clock: Clock, *, nodes: int, timeout: float, poll: float, s3: str, draw: random.Random
+    kind: str,
+    folder: Path,
+    clock: Clock,
+    *,
+    nodes: int,
+    timeout: float,
+    poll: float,
+    s3: str,
+    draw: random.Random,
+    python: Path | None = None,
 ) -> AsyncIterator[Stage]:
-    """Set the stage for `kind` (directory | s3); nothing is started but the store. Raises: Missing, Unavailable."""
+    """Set the stage for `kind` (directory | s3); nothing is started but the store.
+
+    `python`: the interpreter that nodes run with, if not ours. Raises: Missing, Unavailable."""
     quick = {"brooklyn.ha.heartbeatTimeout": f"{timeout:g}s", "brooklyn.ha.pollPeriod": f"{poll:g}s"}
     async with contextlib.AsyncExitStack() as stack:
         if kind == "directory":
@@ -100,14 +111,14 @@ async def staged(
             stage = Stage(folder, DirectoryStore(disk.path / "plane"), timeout, disk=disk)
             launcher: dict[str, object] = {"persistenceDir": disk.path / "plane"}
             for number in range(1, nodes + 1):
-                stage.servers.append(Server(folder / f"n{number}", clock, launcher, quick))
+                stage.servers.append(Server(folder / f"n{number}", clock, launcher, quick, python))
         else:
             store = stack.enter_context(running(s3, folder / "s3", bucket="nemesis"))
             stage = Stage(folder, store.place("plane"), timeout)
             for number in range(1, nodes + 1):
                 proxy = await stack.enter_async_context(proxied(urlsplit(store.endpoint).port or 0, draw))
                 launcher, brooklyn = _s3_options(store, proxy)
-                server = Server(folder / f"n{number}", clock, launcher, quick | brooklyn)
+                server = Server(folder / f"n{number}", clock, launcher, quick | brooklyn, python)
                 stage.servers.append(server)
                 stage.proxies[server.path.name] = proxy
         yield stage
