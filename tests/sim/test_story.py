@@ -25,7 +25,7 @@ def test_planted_bugs_are_caught(bug: Planted) -> None:
     """Each within the seeds that CI can afford."""
     for seed in range(1, BUDGET + 1):
         try:
-            Story(seed, bug.machine, overwrites=bug.overwrites).play()
+            Story(seed, bug.machine, overwrites=bug.overwrites, collect=bug.collect).play()
         except Broken:
             return
     pytest.fail(f"planted bug {bug.number} ({bug.what}) was not caught in {BUDGET} seeds")

@@ -20,7 +20,7 @@ from amp.ha.modes import NodeState
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import Segment, Snapshot, parse, segment_key
+from amp.store.segment import Segment, Snapshot, parse, segment_key, seq_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -136,6 +136,8 @@ class Elector:
             match action:
                 case ev.Get(seq, ticket):
                     self._spawn(self._get(seq, ticket))
+                case ev.ReadBoundary(ticket):
+                    self._spawn(self._read_boundary(ticket))
                 case ev.Create(seq, attempt, data):
                     self._spawn(self._create(seq, attempt, data))
                 case ev.Apply(segment, batch):
@@ -191,6 +193,16 @@ class Elector:
             self.feed(ev.Got(ticket, parse(data, seq) if data is not None else None))
         except Invalid as problem:
             self.feed(ev.GetFailed(ticket, f"{problem.message}; run: amp store verify"))
+
+    async def _read_boundary(self, ticket: int) -> None:
+        try:
+            async with asyncio.timeout(self._limit * 2):
+                found = await self._objects.list("gc/")
+        except (Unavailable, TimeoutError) as problem:
+            _LOG.debug("the boundary of deletion could not be read: %s", problem)
+            self.feed(ev.BoundaryRead(ticket, None))
+            return
+        self.feed(ev.BoundaryRead(ticket, max((seq_of(info.key) for info in found), default=0)))
 
     async def _create(self, seq: int, attempt: int, data: bytes) -> None:
         began = self._clock.read()

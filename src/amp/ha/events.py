@@ -56,6 +56,14 @@ class GetFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundaryRead:
+    """`ReadBoundary` is answered: the largest seq that may be deleted (0: none), None where it could not be read."""
+
+    ticket: int
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Created:
     """`Create` is answered."""
 
@@ -103,6 +111,7 @@ Event = (
     | LoadFailed
     | Got
     | GetFailed
+    | BoundaryRead
     | Created
     | Listed
     | Offered
@@ -124,6 +133,13 @@ class Get:
     """Read a segment -> Got, GetFailed, with the same ticket."""
 
     seq: int
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBoundary:
+    """Read the boundary of deletion -> BoundaryRead, with the same ticket."""
+
     ticket: int
 
 
@@ -183,4 +199,4 @@ class Exit:
     reason: str | None = None
 
 
-Action = Load | Get | Create | ListNodes | WriteRecord | Apply | Drop | TakeOffice | LeaveOffice | Exit
+Action = Load | Get | ReadBoundary | Create | ListNodes | WriteRecord | Apply | Drop | TakeOffice | LeaveOffice | Exit

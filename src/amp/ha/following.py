@@ -12,7 +12,7 @@ from amp.ha import events as ev
 from amp.ha.election import Plane, condition, wait_to_stand
 from amp.ha.lease import standby_elapsed
 from amp.ha.modes import HaMode
-from amp.ha.node import Node, Phase
+from amp.ha.node import Check, Node, Phase
 from amp.kit.clock import Reading
 from amp.store.segment import Segment
 
@@ -21,6 +21,7 @@ def loaded(node: Node, event: ev.Loaded) -> None:
     """The snapshot is in place: read on from there."""
     if node.phase is Phase.LOADING:
         node.log.restart(event.snapshot)
+        node.loaded = True
         node.get(node.log.seq + 1)
 
 
@@ -31,9 +32,12 @@ def got(node: Node, event: ev.Got) -> None:
     if event.segment is not None:
         follow(node, event.segment)
     elif node.phase is Phase.LOADING:
-        _reached_end(node)
-    elif node.phase is Phase.FOLLOWING:
-        _consider_standing(node)
+        node.read_boundary(Check.END)
+    elif _may_stand(node) and _stand_left(node, node.now) <= 0:
+        node.read_boundary(Check.STAND)
+    elif _is_quiet(node):
+        node.checked_at = node.now
+        node.read_boundary(Check.QUIET)
 
 
 def get_failed(node: Node, event: ev.GetFailed) -> None:
@@ -46,9 +50,17 @@ def get_failed(node: Node, event: ev.GetFailed) -> None:
 
 
 def follow(node: Node, segment: Segment) -> None:
-    """Take in the segment that came next, and read on at once."""
+    """Take in the segment that came next, and read on."""
     if not node.extend(segment):
         return
+    if segment.header.kind in ("elect", "resign"):
+        node.read_boundary(Check.POST)
+    else:
+        _go_on(node)
+
+
+def _go_on(node: Node) -> None:
+    """The head is proven: let it count, and read the next."""
     if node.phase is Phase.FOLLOWING:
         node.news = True
         _decide_mode(node)
@@ -56,11 +68,35 @@ def follow(node: Node, segment: Segment) -> None:
         node.get(node.log.seq + 1)
 
 
+def boundary_read(node: Node, check: Check, boundary: int) -> None:
+    """The boundary is known: what was read, or found absent, counts only above it (R2, R3)."""
+    first_that_counts = node.log.seq if check is Check.POST else node.log.seq + 1
+    if boundary >= first_that_counts:
+        node.start_load()
+    elif check is Check.POST:
+        _go_on(node)
+    elif check is Check.END:
+        _reached_end(node)
+    elif check is Check.STAND:
+        _consider_standing(node)
+
+
+def _is_quiet(node: Node) -> bool:
+    """Tell whether nothing has come for two beats, and the boundary was not read since as long."""
+    seen, pause = node.log.seen, 2 * node.identity.beat
+    if seen is None or standby_elapsed(seen.at, node.now) < pause:
+        return False
+    return node.checked_at is None or standby_elapsed(node.checked_at, node.now) >= pause
+
+
 def advance(node: Node) -> None:
     """Read again when it is time to."""
     if node.reading or node.stands:
         return
-    if node.phase is Phase.FOLLOWING and _poll_left(node, node.now) <= 0:
+    if node.check is not None:
+        if _retry_left(node, node.now) <= 0:
+            node.read_boundary(node.check)
+    elif node.phase is Phase.FOLLOWING and _poll_left(node, node.now) <= 0:
         node.get(node.log.seq + 1)
     elif node.phase is Phase.LOADING and node.retry_at is not None and _retry_left(node, node.now) <= 0:
         node.retry_at = None
@@ -71,7 +107,9 @@ def waits(node: Node, now: Reading) -> Iterator[float]:
     """Answer what a follower waits for, in seconds."""
     if node.reading:
         return
-    if node.phase is Phase.FOLLOWING:
+    if node.check is not None:
+        yield _retry_left(node, now)
+    elif node.phase is Phase.FOLLOWING:
         yield _poll_left(node, now)
     elif node.phase is Phase.LOADING and node.retry_at is not None:
         yield _retry_left(node, now)

@@ -15,7 +15,7 @@ from amp.ha.election import Ground
 from amp.ha.lease import Lease, leader_elapsed, standby_elapsed
 from amp.ha.members import ranked, successor_of
 from amp.ha.modes import NodeState
-from amp.ha.node import Node, Phase
+from amp.ha.node import Check, Node, Phase
 from amp.kit.clock import Reading
 from amp.store.segment import NO_HASH, Header, Member, Segment, build
 
@@ -103,7 +103,8 @@ def _appended(node: Node, append: Append) -> None:
     node.lease = Lease(append.started, header.timeout_ms / 1000)
     if header.kind == "elect":
         node.ground = ground
-        node.phase = Phase.LEADING
+        node.phase, node.proven = Phase.LEADING, False
+        node.read_boundary(Check.WON)
         node.decided = node.decided or not node.identity.claims
         if node.stopping_since is not None:
             _begin_resigning(node)
@@ -111,6 +112,18 @@ def _appended(node: Node, append: Append) -> None:
         node.clean_due = False
     elif header.kind == "resign":
         node.end()
+
+
+def won(node: Node, boundary: int) -> None:
+    """R3: an election in a slot that had been deleted is litter, and so is what this node has read before it."""
+    if boundary >= node.log.seq and node.append is None:
+        node.lease, node.ground, node.in_office = None, None, False
+        if node.stopping_since is not None:
+            node.end()
+        else:
+            node.start_load()
+    else:
+        node.proven = True
 
 
 def _lost(node: Node, append: Append, found: Segment) -> None:
@@ -191,6 +204,8 @@ def _drive_append(node: Node) -> None:
 
 
 def _lead(node: Node) -> None:
+    if not node.proven:
+        return
     left = node.lease_left(node.now)
     if not node.in_office and left is not None and left > 0 and _is_clear(node):
         if not node.clean_due:
@@ -251,7 +266,7 @@ def quiet(node: Node, _: ev.Quiet) -> None:
 
 def _resign(node: Node) -> None:
     """Send the resignation once nothing acts and the append before it is decided; the lease is given up first."""
-    if not node.took_office and node.append is None:
+    if not node.took_office and node.append is None and node.proven:
         node.lease = None
         _append(node, "resign")
 
@@ -266,7 +281,7 @@ def waits(node: Node, now: Reading) -> Iterator[float]:
     if node.append is not None and node.append.need is not Need.NOTHING:
         yield _pause_left(node.append, now)
     if node.phase is Phase.LEADING:
-        if node.append is None:
+        if node.append is None and node.proven:
             yield _beat_left(node, now)
         if not node.in_office and node.ground is not None:
             yield min(max(node.ground.wait(now, node.identity.timeout), 0.001), node.identity.poll)

@@ -16,7 +16,7 @@ from typing import Any
 from amp.ha import events as ev
 from amp.ha import following, leading
 from amp.ha.lease import standby_elapsed
-from amp.ha.node import Identity, Node, Phase
+from amp.ha.node import Check, Identity, Node, Phase
 from amp.kit.clock import Reading
 
 __all__ = ["Identity", "Machine", "Phase"]
@@ -80,6 +80,19 @@ def _got(node: Node, event: ev.Got) -> None:
         following.got(node, event)
 
 
+def _boundary_read(node: Node, event: ev.BoundaryRead) -> None:
+    if not _awaited(node, event.ticket) or node.check is None:
+        return
+    if event.seq is None:
+        node.retry_at = node.now  # `check` stays: the question is asked again a poll later
+        return
+    check, node.check = node.check, None
+    if check is Check.WON:
+        leading.won(node, event.seq)
+    else:
+        following.boundary_read(node, check, event.seq)
+
+
 def _get_failed(node: Node, event: ev.GetFailed) -> None:
     if not _awaited(node, event.ticket):
         return
@@ -106,6 +119,7 @@ _HANDLERS: dict[type[Any], Callable[[Node, Any], None]] = {
     ev.Loaded: following.loaded,
     ev.Got: _got,
     ev.GetFailed: _get_failed,
+    ev.BoundaryRead: _boundary_read,
     ev.Created: leading.created,
     ev.Offered: leading.offered,
     ev.StopAsked: leading.stop_asked,

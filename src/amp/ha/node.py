@@ -35,6 +35,16 @@ class Phase(enum.StrEnum):
     ENDED = "ended"
 
 
+class Check(enum.StrEnum):
+    """Why the boundary of deletion is being read (R2, R3)."""
+
+    END = "end"  # the end of the journal was reached for the first time
+    STAND = "stand"  # about to stand
+    QUIET = "quiet"  # nothing has come for two beats
+    POST = "post"  # an election or resignation was read
+    WON = "won"  # its own election has succeeded
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who this node is and what it was told. `timeout`, `poll`: seconds. `local`: listing the store costs nothing."""
@@ -84,17 +94,21 @@ class Node:
         self.is_taken = False  # the problem is that another node leads
         # of a follower
         self.news = False  # a segment came after the end had been reached once
+        self.loaded = False  # what `log` says belongs to the state; false from `Load` to `Loaded`
         self.ticket = 0
         self.reading = False
         self.read_at: Reading | None = None  # when the last read was answered
         self.retry_at: Reading | None = None  # a read failed then
         self.held_since: Reading | None = None  # E3: after an outage of its own
+        self.check: Check | None = None  # why the boundary is being read
+        self.checked_at: Reading | None = None  # when it was last read while nothing came
         self.stands = False  # decided to stand; `leading` does it
         self.warming = False  # a warm candidate loads the state, to stand
         # of a candidate and a leader
         self.append: Append | None = None
         self.lease: Lease | None = None
         self.ground: Ground | None = None
+        self.proven = False  # its election is not litter in a deleted slot (R3)
         self.in_office = False
         self.took_office = False  # TakeOffice was said, LeaveOffice not yet
         self.clean_due = identity.clean
@@ -151,7 +165,8 @@ class Node:
 
     def start_load(self) -> None:
         """Throw the state away and read from the newest snapshot on."""
-        self.phase, self.reading = Phase.LOADING, False
+        self.phase, self.reading, self.check, self.retry_at = Phase.LOADING, False, None, None
+        self.loaded = False
         self.ticket += 1
         self.out.append(ev.Load())
 
@@ -160,6 +175,12 @@ class Node:
         self.ticket += 1
         self.reading = True
         self.out.append(ev.Get(seq, self.ticket))
+
+    def read_boundary(self, check: Check) -> None:
+        """Ask up to where segments may have been deleted."""
+        self.ticket += 1
+        self.reading, self.check = True, check
+        self.out.append(ev.ReadBoundary(self.ticket))
 
     def fail(self, reason: str, *, is_taken: bool = False) -> None:
         """Give up: this node leads no more and says why (`is_taken`: another one leads). At start the process ends."""

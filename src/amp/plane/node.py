@@ -14,7 +14,7 @@ from amp.ha.elector import Elector, Holder, read_records
 from amp.ha.events import PrioritySet, StopAsked
 from amp.ha.machine import Machine
 from amp.ha.members import record_key
-from amp.ha.modes import HaMode, NodeState
+from amp.ha.modes import HaMode, NodeState, PersistMode
 from amp.kit.clock import Clock
 from amp.kit.errors import Conflict, Fenced, Invalid, Unavailable
 from amp.kit.ids import NodeId, PlaneId
@@ -26,10 +26,14 @@ from amp.plane.leader import Leader
 from amp.plane.status import Roll, master_of, verdict
 from amp.plane.subscriptions import Subscriptions
 from amp.plane.views import Event, HaStatus, StoreMetrics
+from amp.store.collect import KEPT, collect
 from amp.store.objects import Objects
 from amp.store.segment import Segment, Snapshot, segment_key
 
 _LOG = logging.getLogger(__name__)
+
+#: Old segments are looked for at most this often, in seconds: it lists the journal.
+_COLLECT_EVERY = 3600.0
 
 #: Makes what acts while in office: given the term.
 MakeLeader = Callable[[int], Leader]
@@ -50,6 +54,7 @@ class PlaneNode(Holder):
     ) -> None:
         self.machine, self._objects, self._clock = machine, objects, clock
         self._persist_mode, self._plane_name = persist_mode, plane_name
+        self._persists = persist_mode != PersistMode.DISABLED
         self.elector = Elector(machine, objects, clock, self)
         self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
         self.make_leader: MakeLeader | None = None
@@ -61,6 +66,7 @@ class PlaneNode(Holder):
         self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
         self._since_snapshot = [0, 0]  # segments, bytes
         self._saving: asyncio.Task[None] | None = None
+        self._collected_at: float | None = None
         self._history: list[tuple[str, int]] = []
         self._shown: object = None
         self._loads: list[float] = []
@@ -213,8 +219,26 @@ class PlaneNode(Holder):
             saved = await snapshots.save(self._objects, self.machine.log, self._model, self._clock)
             if saved is not None:
                 _LOG.info("saved the state after segment %d", saved.seq)
+                await self._collect(saved)
+        except Unavailable as problem:
+            _LOG.warning("old segments could not be deleted, the next snapshot tries again: %s", problem.message)
+        except Invalid as problem:
+            _LOG.error("nothing is deleted: %s; run: amp store verify", problem.message)
         finally:
             self._saving = None
+
+    async def _collect(self, saved: Snapshot) -> None:
+        now = self._clock.read()
+        if self._collected_at is not None and now.raw - self._collected_at < _COLLECT_EVERY and self._persists:
+            return
+        self._collected_at = now.raw
+        posts = {seq for seq, _ in saved.posts}
+        kept = KEPT if self._persists else 2
+        done = await collect(self._objects, posts, self._may_act, kept=kept)
+        if done.segments or done.snapshots:
+            _LOG.info(
+                "deleted %d segments and %d snapshots up to segment %d", done.segments, done.snapshots, done.boundary
+            )
 
     # ---- Views: what readers see
 

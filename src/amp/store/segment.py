@@ -118,6 +118,19 @@ def snapshot_key(seq: int) -> str:
     return f"snapshots/{seq:016d}"
 
 
+def boundary_key(seq: int) -> str:
+    """Name the object which says that segments up to `seq` may have been deleted."""
+    return f"gc/{seq:016d}"
+
+
+def seq_of(key: str) -> int:
+    """Answer the seq that a key names. Raises: Damaged, when it names none."""
+    name = key.rpartition("/")[2]
+    if len(name) != 16 or not name.isdigit():
+        raise Damaged(key, "its name is not a segment's number")
+    return int(name)
+
+
 def pack(lines: list[bytes]) -> bytes:
     """Pack lines into a body; the same lines give the same bytes."""
     return gzip.compress(b"\n".join(lines), compresslevel=1, mtime=0) if lines else b""

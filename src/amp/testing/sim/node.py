@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from amp.ha import events as ev
 from amp.ha.lease import BEATS
-from amp.ha.machine import Identity, Machine
+from amp.ha.machine import Identity, Machine, Phase
 from amp.ha.members import Record, record_key
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
-from amp.store.segment import Segment, Snapshot, pack, parse, segment_key, unpack
+from amp.store.objects import Outcome
+from amp.store.segment import Segment, Snapshot, boundary_key, pack, parse, segment_key, unpack
 from amp.testing.sim.world import SimClock, SimStore, World
+
+#: Snapshots that a simulated leader keeps.
+KEPT = 1
+#: Segments between its snapshots.
+BETWEEN = 7
 
 #: Builds a machine; the tests plant bugs here.
 MachineFactory = Callable[[Identity, Callable[[], str]], Machine]
@@ -30,20 +37,48 @@ class Tally:
     led: dict[int, str] = field(default_factory=dict)  # term -> the node that believed to lead it
     snapshots: list[tuple[Snapshot, tuple[str, ...]]] = field(default_factory=list)  # with the operations up to it
     offices: int = 0
+    collected: int = 0  # the newest boundary that anybody chose
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What is to be deleted: segments up to `boundary`, but for `posts`. `delete_first` plants the wrong order."""
+
+    boundary: int
+    posts: frozenset[int]
+    delete_first: bool = False
+
+
+def collection(node: SimNode, saved: Snapshot) -> Collection:
+    """Choose rightly: up to the oldest snapshot that is kept."""
+    return Collection(node.tally.snapshots[0][0].seq, frozenset(seq for seq, _ in saved.posts))
+
+
+Collect = Callable[["SimNode", Snapshot], Collection]
 
 
 class SimNode:
     """One run of a node. A crash abandons it: nothing of it runs any more, its requests may still land."""
 
     def __init__(
-        self, world: World, store: SimStore, clock: SimClock, identity: Identity, tally: Tally, make: MachineFactory
+        self,
+        world: World,
+        store: SimStore,
+        clock: SimClock,
+        identity: Identity,
+        tally: Tally,
+        make: MachineFactory,
+        collect: Collect = collection,
     ) -> None:
         self.world, self.store, self.clock, self.tally = world, store, clock, tally
         self.identity = identity
+        self._collection = collect
         self.machine = make(identity, lambda: f"{world.rng.getrandbits(64):016x}")
         self.alive = True
         self.paused = False
+        self.held_up = 0.0  # how long its requests take to leave the machine
         self.cut = False  # its requests do not reach the store
+        self.stalls: Callable[[SimNode], None] | None = None  # what befalls a candidate just as it stands
         self.moved = False  # since the properties were checked last
         self.exited: str | None = None
         self.ops: list[str] = []  # applied, in order
@@ -111,7 +146,7 @@ class SimNode:
             for action in self.machine.handle(ev.Offered(body, number), self.clock.read()):
                 self._do(action)
 
-    def _do(self, action: ev.Action) -> None:
+    def _do(self, action: ev.Action) -> None:  # noqa: C901 - one branch per kind of action reads best
         world, store = self.world, self.store
         limit = self.clock.true_delay(self._limit)
         match action:
@@ -120,9 +155,12 @@ class SimNode:
             case ev.Get(seq, ticket):
                 store.get(segment_key(seq), limit, lambda ok, data: self._read(seq, ticket, ok, data), self.cut)
             case ev.Create(seq, attempt, data):
-                store.create(
-                    segment_key(seq), data, limit, lambda out: self.feed(ev.Created(seq, attempt, out)), self.cut
-                )
+                if self.stalls is not None and self.machine.phase is Phase.STANDING:
+                    self.stalls(self)
+                created = partial(self._created, seq, attempt)
+                world.after(self.held_up, lambda: store.create(segment_key(seq), data, limit, created, self.cut))
+            case ev.ReadBoundary(ticket):
+                store.boundary(limit, lambda seq: self.feed(ev.BoundaryRead(ticket, seq)), self.cut)
             case ev.ListNodes() if not self.cut:
                 store.list("nodes/", self._listed)
             case ev.WriteRecord(record) if not self.cut:
@@ -139,6 +177,9 @@ class SimNode:
                 world.after(world.rng.uniform(0.0, 0.2), lambda: self.feed(ev.Quiet()))
             case ev.Exit(reason):
                 self.alive, self.exited = False, reason or "stopped"
+
+    def _created(self, seq: int, attempt: int, outcome: Outcome) -> None:
+        self.feed(ev.Created(seq, attempt, outcome))
 
     def _load(self) -> None:
         chosen, ops = self.tally.snapshots[-1] if self.tally.snapshots else (None, ())
@@ -166,7 +207,7 @@ class SimNode:
             self.tally.acked.update(self._batches[batch])
             self.tally.acked_seq = max(self.tally.acked_seq, self.applied)
         log = self.machine.log
-        if batch is not None and self.applied % 17 == 0 and log.head is not None and log.head.seq == self.applied:
+        if batch is not None and self.applied % BETWEEN == 0 and log.head is not None and log.head.seq == self.applied:
             saved = Snapshot(
                 plane=log.plane,
                 seq=self.applied,
@@ -177,3 +218,27 @@ class SimNode:
                 has_state=log.has_state,
             )
             self.tally.snapshots.append((saved, tuple(self.ops)))
+            self._collect(saved)
+
+    def _collect(self, saved: Snapshot) -> None:
+        """Delete what only old snapshots need: the boundary first, then segments, lowest first, never posts (C2)."""
+        if len(self.tally.snapshots) <= KEPT:
+            return
+        del self.tally.snapshots[:-KEPT]
+        chosen = self._collection(self, saved)
+        doomed = [seq for seq in range(self.tally.collected + 1, chosen.boundary + 1) if seq not in chosen.posts]
+        self.tally.collected = chosen.boundary
+        if chosen.delete_first:
+            self._delete(doomed, Outcome.DONE)
+            doomed = []
+        delay = self.world.rng.uniform(0, 5) if chosen.delete_first else 0.0
+        key = boundary_key(chosen.boundary)
+        self.world.after(
+            delay, lambda: self.store.create(key, b"", 60.0, lambda outcome: self._delete(doomed, outcome), self.cut)
+        )
+
+    def _delete(self, doomed: list[int], outcome: Outcome) -> None:
+        # Only a boundary that is certain allows to delete; a node that has died deletes nothing more.
+        if doomed and self.alive and not self.paused and outcome is not Outcome.UNKNOWN:
+            self.store.delete(segment_key(doomed[0]))
+            self.world.after(0.01, lambda: self._delete(doomed[1:], outcome))

@@ -13,9 +13,11 @@ from amp.ha.appender import Append
 from amp.ha.lease import Lease, Sighting
 from amp.ha.log import Log
 from amp.ha.machine import Identity, Machine, Phase
+from amp.ha.node import Check
 from amp.kit.clock import Reading
 from amp.store.objects import Outcome
-from amp.store.segment import Header, Segment, build
+from amp.store.segment import Header, Segment, Snapshot, build
+from amp.testing.sim.node import Collect, Collection, SimNode, collection
 
 
 class _OursByNode(Append):
@@ -148,6 +150,39 @@ class _EarlyTimer(Machine):
         self.log = _TimerFromStart(identity.plane)
 
 
+class _Unchecked(Machine):
+    """7, 8, 9: what the boundary says is not heeded."""
+
+    blind: tuple[Check, ...] = ()
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        if isinstance(event, ev.BoundaryRead) and self.check in self.blind:
+            event = replace(event, seq=0)
+        return super().handle(event, now)
+
+
+class _WinnerSkips(_Unchecked):
+    blind = (Check.WON,)
+
+
+class _ReaderSkips(_Unchecked):
+    blind = (Check.POST,)
+
+
+class _TakesAbsentForHead(_Unchecked):
+    blind = (Check.END, Check.STAND, Check.QUIET)
+
+
+def _deletes_posts(node: SimNode, saved: Snapshot) -> Collection:
+    """6: elections and resignations are deleted with the rest."""
+    return replace(collection(node, saved), posts=frozenset())
+
+
+def _deletes_first(node: SimNode, saved: Snapshot) -> Collection:
+    """10: segments are deleted before the boundary is written, or up to beyond the oldest snapshot."""
+    return replace(collection(node, saved), delete_first=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
     """A bug by its number in the protocol's list, and what has it."""
@@ -156,12 +191,18 @@ class Planted:
     what: str
     machine: Callable[[Identity, Callable[[], str]], Machine] = Machine
     overwrites: bool = False
+    collect: Collect = collection
 
 
 PLANTED = (
     Planted(1, "segments are overwritten", overwrites=True),
     Planted(2, "bytes in the slot count as ours by node id alone, and retries send new ones", _TimeoutIsFailureMachine),
     Planted(5, "an answer does not wait for the decision", _AnswersTooEarlyMachine),
+    Planted(6, "elections are deleted with the rest", collect=_deletes_posts),
+    Planted(7, "a winner does not look at the boundary", _WinnerSkips),
+    Planted(8, "a reader does not look at the boundary", _ReaderSkips),
+    Planted(9, "absent below the boundary is taken for the end", _TakesAbsentForHead),
+    Planted(10, "segments are deleted before the boundary is written", collect=_deletes_first),
     Planted(12, "the lease counts from the answer", _LeaseFromAnswer),
     Planted(13, "the standby's timer counts from before its read", _EarlyTimer),
     Planted(17, "the resigning leader acts until acknowledged", _ActsUntilAcknowledged),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from amp.ha import events as ev
 from amp.ha.machine import Identity, Machine, Phase
 from amp.ha.modes import HaMode, NodeState
+from amp.ha.node import Check
 from amp.store.segment import parse, segment_key, unpack
-from amp.testing.sim.node import MachineFactory, SimNode, Tally
+from amp.testing.sim.node import Collect, MachineFactory, SimNode, Tally, collection
 from amp.testing.sim.world import Faults, SimClock, SimStore, World
 
 #: True seconds with faults, then true seconds to recover in.
@@ -33,18 +34,21 @@ class Outcome:
 class Story:
     """A plane of three to five machines, its clients, and its bad luck."""
 
-    def __init__(self, seed: int, make: MachineFactory = Machine, *, overwrites: bool = False) -> None:
+    def __init__(
+        self, seed: int, make: MachineFactory = Machine, *, overwrites: bool = False, collect: Collect = collection
+    ) -> None:
         self.seed = seed
         self.world = World(seed)
         self.rng = self.world.rng
         self.store = SimStore(self.world, overwrites=overwrites)
         self.tally = Tally()
-        self.make = make
+        self.make, self.collect = make, collect
         self.nodes: list[SimNode] = []  # the current run on each machine
         self.storming = True
         self.poll = 1.0
         self.history: list[str] = []  # hashes of the one history, as first seen by anybody
         self.ops = 0
+        self._leaves_behind = False
         self._acked_seq = 0
         rng = self.rng
         count = rng.choice([2, 2, 3, 3, 4, 5])
@@ -71,7 +75,7 @@ class Story:
             steps += 1
             self._check()
         self._check_recovered()
-        segments = sum(key.startswith("journal/") for key in self.store.objects)
+        segments = sum(key.startswith("journal/") for key in self.store.first)
         return Outcome(self.seed, segments, len(self.tally.acked), self.tally.offices, steps)
 
     # ---- what happens
@@ -95,7 +99,37 @@ class Story:
             hot=self.rng.random() < 0.8,
             local=self.rng.random() < 0.5,
         )
-        return SimNode(self.world, self.store, self.clocks[machine], identity, self.tally, self.make)
+        node = SimNode(self.world, self.store, self.clocks[machine], identity, self.tally, self.make, self.collect)
+        node.stalls = self._stall
+        return node
+
+    def _victim(self) -> int:
+        """Choose a machine: anyone, but the leader's more often than not."""
+        leading = [i for i, node in enumerate(self.nodes) if node.alive and node.machine.phase is Phase.LEADING]
+        return leading[0] if leading and self.rng.random() < 0.5 else self.rng.randrange(len(self.nodes))
+
+    def _stall(self, node: SimNode) -> None:
+        """Let a candidate freeze just as it stands, and its election leave the machine when that is over; sometimes
+        others sleep as long. A leader that was only cut off may have come back by then, and gone far ahead."""
+        rng = self.rng
+        if not self.storming or (rng.random() > 0.2 and not self._leaves_behind):
+            return
+        others = [each for each in self.nodes if each.machine.phase is not Phase.LEADING]
+        sleepers = others if self._leaves_behind or rng.random() < 0.5 else [node]
+        self._leaves_behind = False
+        length = rng.uniform(6.0, 15.0)
+        node.held_up = length
+        for sleeper in {id(each): each for each in [node, *sleepers]}.values():
+            if sleeper.alive and not sleeper.paused:
+                sleeper.paused = True
+                self.world.after(length + rng.uniform(0.0, 2.0), sleeper.resume)
+        self.world.after(length / 20, self._reconnect)
+        self.world.after(length, lambda: setattr(node, "held_up", 0.0))
+
+    def _reconnect(self) -> None:
+        self.store.faults = Faults()
+        for node in self.nodes:
+            node.cut = False
 
     def _starter(self, machine: int) -> _Starter:
         return _Starter(self.nodes[machine])
@@ -115,7 +149,7 @@ class Story:
         if not self.storming:
             return
         rng = self.rng
-        machine = rng.randrange(len(self.nodes))
+        machine = self._victim()
         node = self.nodes[machine]
         match rng.choice(_TROUBLES):
             case "crash" if node.alive:
@@ -123,10 +157,13 @@ class Story:
                 self.world.after(rng.expovariate(1 / 4.0), lambda: self._return(machine, node))
             case "pause" if node.alive and not node.paused:
                 node.paused = True
-                self.world.after(rng.choice([0.5, 3.0, 12.0]) * rng.random(), node.resume)
+                self.world.after(rng.choice([0.5, 3.0, 12.0, 20.0]) * rng.random(), node.resume)
             case "cut" if node.alive:
                 node.cut = True
                 self.world.after(rng.choice([2.0, 15.0]) * rng.random(), lambda: setattr(node, "cut", False))
+            case "behind" if node.machine.phase is Phase.LEADING:
+                node.cut = self._leaves_behind = True  # until a candidate freezes as it stands
+                self.store.faults = Faults()
             case "stop" if node.alive and not node.paused:
                 if rng.random() < 0.4:  # the answer to a resignation matters more than most
                     self.store.faults = Faults(lost_answer=0.7)
@@ -194,11 +231,12 @@ class Story:
     def _check_node(self, node: SimNode) -> None:
         machine = node.machine
         head = machine.log.head
-        if head is not None and machine.phase in (Phase.LEADING, Phase.RESIGNING):
+        if head is not None and machine.phase in (Phase.LEADING, Phase.RESIGNING) and machine.proven:
             leader = self.tally.led.setdefault(head.header.term, node.identity.node)
             if leader != node.identity.node:
                 self._broken(f"S2: {leader} and {node.identity.node} both led term {head.header.term}")
-        if head is not None:
+        # A post counts for its reader once the boundary is known to be below it (R3).
+        if head is not None and machine.loaded and machine.check not in (Check.POST, Check.WON):
             self._check_history(node, head.seq, head.hash)
         self._check_reads(node)
 
@@ -209,7 +247,7 @@ class Story:
 
     def _check_history(self, node: SimNode, seq: int, digest: str) -> None:
         while len(self.history) < seq:
-            data = self.store.objects.get(segment_key(len(self.history) + 1))
+            data = self.store.first.get(segment_key(len(self.history) + 1))
             if data is None:
                 self._broken(f"S1: {node.identity.node} has read {seq}, but {len(self.history) + 1} is not there")
                 return
@@ -222,9 +260,12 @@ class Story:
         if len(masters) != 1:
             states = {n.identity.node: f"{n.machine.state(n.now())} {n.machine.phase}" for n in self.nodes}
             self._broken(f"L1: {len(masters)} masters after the calm: {states}")
+        for node in self.nodes:
+            if node.alive and node.machine.phase is Phase.FOLLOWING and node.machine.log.seq < len(self.history) - 20:
+                self._broken(f"L1: {node.identity.node} rests at {node.machine.log.seq} of {len(self.history)}")
         durable: list[str] = []
         for seq in range(1, len(self.history) + 1):
-            durable += [line.decode() for line in unpack(parse(self.store.objects[segment_key(seq)], seq).body)]
+            durable += [line.decode() for line in unpack(parse(self.store.first[segment_key(seq)], seq).body)]
         lost = self.tally.acked - set(durable)
         if lost:
             self._broken(f"S3: acknowledged, and not in the journal: {sorted(lost)[:3]}")
@@ -250,4 +291,4 @@ class _Starter:
 
 _START, _STOP = ev.Started(), ev.StopAsked()
 _MODES = [HaMode.AUTO] * 6 + [HaMode.STANDBY, HaMode.HOT_STANDBY, HaMode.HOT_BACKUP, HaMode.MASTER]
-_TROUBLES = ["crash", "crash", "pause", "pause", "cut", "cut", "stop", "stop", "store", "store", "wall"]
+_TROUBLES = ["crash", "crash", "pause", "pause", "cut", "cut", "behind", "stop", "stop", "store", "store", "wall"]

@@ -66,11 +66,15 @@ class Faults:
 
 
 class SimStore:
-    """Objects with an atomic create. `overwrites` plants a store that ignores the condition."""
+    """Objects with an atomic create. `overwrites` plants a store that ignores the condition.
+
+    `first` keeps what was the first to be created under each key: the one history, whatever is deleted later.
+    """
 
     def __init__(self, world: World, *, overwrites: bool = False) -> None:
         self._world = world
         self.objects: dict[str, bytes] = {}
+        self.first: dict[str, bytes] = {}
         self.faults = Faults()
         self._overwrites = overwrites
 
@@ -99,6 +103,7 @@ class SimStore:
             done = self._overwrites or key not in self.objects
             if done:
                 self.objects[key] = data
+                self.first.setdefault(key, data)
             if world.rng.random() >= faults.lost_answer:
                 world.after(back, lambda: give(Outcome.DONE if done else Outcome.EXISTS))
 
@@ -116,6 +121,28 @@ class SimStore:
         def look() -> None:
             found = self.objects.get(key)
             world.after(back, lambda: answer(True, found))
+
+        world.after(there, look)
+
+    def delete(self, key: str) -> None:
+        """Delete an object, some time soon."""
+
+        def gone() -> None:
+            self.objects.pop(key, None)
+
+        self._world.after(self._latency(), gone)
+
+    def boundary(self, limit: float, answer: Callable[[int | None], None], cut: bool) -> None:
+        """Read the largest key under `gc/` at one moment of the request; None when it fails."""
+        rng, world = self._world.rng, self._world
+        there, back = self._latency(), self._latency()
+        if cut or self.faults.down or rng.random() < self.faults.failed_read or there + back > limit:
+            world.after(limit, lambda: answer(None))
+            return
+
+        def look() -> None:
+            found = max((int(key[3:]) for key in self.objects if key.startswith("gc/")), default=0)
+            world.after(back, lambda: answer(found))
 
         world.after(there, look)
 
