@@ -6,7 +6,7 @@ from amp.testing.sim.planted import PLANTED, Planted
 from amp.testing.sim.story import Broken, Story
 
 #: Seeds within which each planted bug must be caught.
-BUDGET = 150
+BUDGET = 200
 
 
 @pytest.mark.parametrize("seed", range(1, 31))

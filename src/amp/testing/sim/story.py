@@ -82,7 +82,7 @@ class Story:
 
     def _rate(self) -> float:
         """A clock's rate: the slowest and the fastest allowed (19 % apart), or something between."""
-        return self.rng.choice([0.917, 1.091, self.rng.uniform(0.92, 1.09)])
+        return self.rng.choice([0.917, 1.091, 0.917, 1.091, self.rng.uniform(0.92, 1.09)])
 
     def _new(self, machine: int) -> SimNode:
         self.runs += 1
@@ -159,6 +159,8 @@ class Story:
                 node.paused = True
                 self.world.after(rng.choice([0.5, 3.0, 12.0, 20.0]) * rng.random(), node.resume)
             case "cut" if node.alive:
+                if rng.random() < 0.6:  # it alone has trouble: the others take over as soon as they may
+                    self.store.faults = Faults()
                 node.cut = True
                 self.world.after(rng.choice([2.0, 15.0]) * rng.random(), lambda: setattr(node, "cut", False))
             case "behind" if node.machine.phase is Phase.LEADING:
@@ -291,4 +293,4 @@ class _Starter:
 
 _START, _STOP = ev.Started(), ev.StopAsked()
 _MODES = [HaMode.AUTO] * 6 + [HaMode.STANDBY, HaMode.HOT_STANDBY, HaMode.HOT_BACKUP, HaMode.MASTER]
-_TROUBLES = ["crash", "crash", "pause", "pause", "cut", "cut", "behind", "stop", "stop", "store", "store", "wall"]
+_TROUBLES = ["crash", "pause", "pause", "cut", "cut", "cut", "behind", "stop", "stop", "store", "store", "wall"]
