@@ -41,17 +41,22 @@ def client_commands(tree: App, path: tuple[str, ...]) -> dict[tuple[str, ...], A
 
 
 COMMANDS = client_commands(app, ("amp",))
+#: What stands in a usage for options that several commands have, and the section that explains them.
+COMMON = {
+    "[OPTIONS]": "Options of the commands that ask a server",
+    "[STORE OPTIONS]": "Options of the commands that look after a store",
+}
 
 
 def test_the_commands_were_found() -> None:
     assert ("amp", "ha", "status") in COMMANDS
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 13
 
 
 @pytest.mark.parametrize("words", list(COMMANDS), ids=" ".join)
 def test_client_commands(words: tuple[str, ...]) -> None:
     section = sections(CLI)[" ".join(words)]
-    common = sections(CLI)["Options of the commands that ask a server"] if "[OPTIONS]" in section else ""
+    common = "".join(sections(CLI)[title] for mark, title in COMMON.items() if mark in section)
     for argument in COMMANDS[words].assemble_argument_collection():
         for name in argument.names:
             if name.startswith("-"):

@@ -1,7 +1,7 @@
 """The tree of commands of `amp`, noun verb, as cyclopts parses it.
 
 The commands themselves: `cli.node` (run a server), `cli.setup` (make one), `cli.plane` and `cli.applications` (ask
-one).
+one), `cli.store_commands` (look after what one has written).
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ ha = App(name="ha", help="Ask about the high-availability plane.")
 apps = App(name="app", help="List, show and delete applications.")
 app.command(ha)
 app.command(apps)
+# Loaded when it is used: it brings the model and the stores with it.
+app.command(
+    "amp.cli.store_commands:store", name="store", help="Look after what planes have written: check, list, copy, repair."
+)
 
 
 def dispatch(words: Sequence[str]) -> int:

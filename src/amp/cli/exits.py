@@ -6,6 +6,7 @@ from amp.kit.errors import AmpError, Conflict, Fenced, Internal, Invalid, Missin
 
 OK = 0
 USAGE = 1
+DAMAGED = 1
 SERVER = 2
 MISSING = 3
 FORBIDDEN = 4
@@ -21,7 +22,11 @@ NOT_RUNNING = 3
 
 MEANINGS: tuple[tuple[int, str], ...] = (
     (OK, "done"),
-    (USAGE, "the command, the blueprint or the configuration is wrong; or the node runs already (start)"),
+    (
+        USAGE,
+        "the command, the blueprint or the configuration is wrong; or the node runs already (start); or "
+        "the store is damaged (store)",
+    ),
     (SERVER, "the server failed, or cannot be reached; it may help to try again"),
     (MISSING, "what was named does not exist; or the node does not run (status)"),
     (FORBIDDEN, "the login was refused, or the user may not do this"),

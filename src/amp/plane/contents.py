@@ -1,0 +1,56 @@
+"""Tells those who examine a store what is inside its objects: bodies, the plane's object, membership records.
+
+Implements `store.survey.Contents`, for the store itself knows nothing of entities and nodes. Pure.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import msgspec
+
+from amp.ha.founding import Founding
+from amp.ha.members import Record
+from amp.model.changes import AnyChange
+from amp.plane import codec
+from amp.store.facts import Sight
+from amp.store.segment import Damaged, unseal
+
+
+class PlaneContents:
+    """What a plane writes into its objects."""
+
+    def check_body(self, body: bytes, key: str) -> None:
+        """Check that each line is a Change that this version knows. Raises: Damaged."""
+        changes_in(body, key)
+
+    def plane_id(self, data: bytes, key: str) -> str:
+        """Answer the id in the object `plane`. Raises: Damaged, TooNew."""
+        founding, _, _ = unseal(data, key, Founding)
+        if not founding.id or not founding.secret:
+            raise Damaged(key, "it has no id or no secret")
+        return founding.id
+
+    def sight(self, data: bytes, key: str) -> Sight:
+        """Read a membership record, sealed or not. Raises: Damaged, TooNew."""
+        record = read_record(data, key)
+        return Sight(record.id, record.plane, record.seq, record.hash)
+
+
+def read_record(data: bytes, key: str) -> Record:
+    """Read a membership record, sealed or not. Raises: Damaged, TooNew."""
+    if data.startswith(b"AMP1 "):
+        return unseal(data, key, Record)[0]
+    try:
+        return msgspec.json.decode(data, type=Record)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise Damaged(key, f"it is not a node's record: {problem}") from problem
+
+
+def changes_in(body: bytes, key: str) -> Sequence[AnyChange]:
+    """Read a body. Raises: Damaged."""
+    try:
+        return codec.decode(body, key)
+    except zlib.error as problem:  # a body that is sealed, and yet was never packed
+        raise Damaged(key, f"its body cannot be unpacked: {problem}") from problem

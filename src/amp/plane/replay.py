@@ -1,0 +1,73 @@
+"""Plays the journal anew and compares: does each snapshot hold the state that the segments before it make?
+
+The deep part of an audit of a store: it needs what is between two snapshots, and as much memory as two states. It only
+reads. What is damaged was named before and is passed over here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from amp.model import changes as c
+from amp.model.model import Model, built
+from amp.plane import codec
+from amp.plane.contents import changes_in
+from amp.store.facts import Survey
+from amp.store.findings import RESTORE, Finding, Report
+from amp.store.objects import Objects
+from amp.store.segment import Segment, Snapshot, parse, segment_key, snapshot_key, unseal
+from amp.store.survey import Progress, fetch
+
+
+def play(model: Model, segment: Segment) -> None:
+    """Let a segment take effect on a model, as a node that follows does. Raises: Damaged."""
+    if segment.header.kind == "reset":
+        model.apply(c.PlaneReset())
+        return
+    for change in changes_in(segment.body, segment_key(segment.header.seq)):
+        model.apply(change)
+
+
+async def replay(objects: Objects, survey: Survey, report: Report, progress: Progress) -> list[Finding]:
+    """Compare each snapshot with the one before it and the segments between. Raises: Unavailable."""
+    bad = {finding.key for finding in report.findings if finding.is_damage}
+    seqs = [seq for seq in sorted(survey.snapshots) if seq >= survey.boundary and snapshot_key(seq) not in bad]
+    found: list[Finding] = []
+    start, model = 0, None if survey.boundary else Model()
+    for number, seq in enumerate(seqs, 1):
+        saved = await _load(objects, seq)
+        played = model is not None and await _advance(objects, model, start, seq, bad)
+        if played and saved is not None and model is not None and not await asyncio.to_thread(_alike, model, saved):
+            what = f"its state is not what {_name(start)} and the segments after it make"
+            breaks = "what nodes that load it believe: they differ from those that have followed"
+            found.append(Finding(snapshot_key(seq), "damaged", what, breaks, RESTORE))
+        start, model = seq, saved
+        progress(number, len(seqs))
+    return found
+
+
+def _name(start: int) -> str:
+    return snapshot_key(start) if start else "the beginning"
+
+
+async def _load(objects: Objects, seq: int) -> Model | None:
+    key = snapshot_key(seq)
+    data = await fetch(objects, key)
+    if data is None:
+        return None  # deleted by the leader since it was read first
+    return await asyncio.to_thread(lambda: built(changes_in(unseal(data, key, Snapshot)[1], key)))
+
+
+async def _advance(objects: Objects, model: Model, start: int, end: int, bad: set[str]) -> bool:
+    """Play the segments after `start` through `end`; False when one of them is damaged or gone."""
+    for seq in range(start + 1, end + 1):
+        data = None if segment_key(seq) in bad else await fetch(objects, segment_key(seq))
+        if data is None:
+            return False
+        play(model, parse(data, seq))
+    return True
+
+
+def _alike(one: Model, other: Model) -> bool:
+    """Tell whether two models hold the same; in which order is not compared."""
+    return sorted(codec.encode(one.as_changes())) == sorted(codec.encode(other.as_changes()))
