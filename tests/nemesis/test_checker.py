@@ -195,3 +195,8 @@ def test_a_phase_that_ran_twice(phase: str, broken: bool) -> None:
 
 def test_what_no_fault_explains() -> None:
     assert rules([Odd("a status 500", 1.0)]) == ["odd"]
+
+
+def test_a_journal_that_is_not_whole() -> None:
+    verdict = judge([], Journal([], [], ["journal/0000000000000002 is missing"]))
+    assert [each.rule for each in verdict.violations] == ["chain"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from amp.kit.ids import EntityId
 from amp.model.changes import SensorSet
 from amp.plane import codec
 from amp.store.memory import MemoryObjects
@@ -52,21 +53,36 @@ def test_what_commands_said_is_read_without_half_lines() -> None:
     ]
 
 
-async def test_a_journal_is_its_posts_and_the_clients_writes_in_order() -> None:
+async def store(*bodies: list[SensorSet], prev: str | None = None) -> MemoryObjects:
+    """Write segments; `prev`: what the last one falsely says that it follows."""
     objects, before = MemoryObjects(), NO_HASH
-    bodies = [
-        [],
-        [SensorSet("e", f"{PREFIX}1", 5), SensorSet("e", "service.isUp", True), SensorSet("e", f"{PREFIX}2", 4)],
-    ]
     for seq, changes in enumerate(bodies, 1):
         kind = "elect" if seq == 1 else "commit"
-        header = Header("plane", seq, 1, kind, "node", f"{seq}", before, 2000, at=1500)
+        follows = prev if prev is not None and seq == len(bodies) else before
+        header = Header("plane", seq, 1, kind, "node", f"{seq}", follows, 2000, at=1500)
         data, segment = build(header, pack(codec.encode(changes)))
         before = segment.hash
         await objects.create(segment_key(seq), data)
-    journal = await read_journal(objects)
+    return objects
+
+
+async def test_a_journal_is_its_posts_and_the_clients_writes_in_order() -> None:
+    e = EntityId("e")
+    own, other = SensorSet(e, f"{PREFIX}1", 5), SensorSet(e, "service.isUp", True)
+    journal = await read_journal(await store([], [own, other, SensorSet(e, f"{PREFIX}2", 4)]))
     assert journal.posts == [Post(1, 1, "elect", "node", 1.5), Post(2, 1, "commit", "node", 1.5)]
     assert journal.writes == [Placed(2, "e", f"{PREFIX}1", 5), Placed(2, "e", f"{PREFIX}2", 4)]
+    assert journal.damage == []
+
+
+async def test_a_journal_with_a_hole_or_another_history_is_damaged() -> None:
+    holed = await store([], [], [], [])
+    await holed.delete(segment_key(2))
+    await holed.create("journal/0000000000000009", b"")
+    damage = (await read_journal(holed)).damage
+    assert "journal/0000000000000002 is missing" in damage
+    (damaged,) = (await read_journal(await store([], [], prev="f" * 64))).damage
+    assert "journal/0000000000000002" in damaged
 
 
 @pytest.mark.parametrize(

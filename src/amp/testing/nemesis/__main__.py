@@ -10,9 +10,11 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from amp.testing.nemesis.planted import PLANTED, planted_python
 from amp.testing.nemesis.stage import staged
 
 _EDGES = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0)
-_SHOWN = 10
+_SHOWN = 3  # of each rule
 
 
 def main() -> int:
@@ -57,6 +59,9 @@ def main() -> int:
     except AmpError as error:
         print(f"no verdict: {error.message}\neverything is in {folder}", file=sys.stderr)
         return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print(f"no verdict: interrupted; all nodes were ended, everything is in {folder}", file=sys.stderr)
+        return 130
     if not broken and options.folder is None:
         shutil.rmtree(folder, ignore_errors=True)
     return broken
@@ -65,6 +70,9 @@ def main() -> int:
 async def _run(options: argparse.Namespace, folder: Path) -> int:
     clock, recorder = SystemClock(), Recorder(folder / "history.jsonl")
     draw = random.Random(f"proxies {options.seed}")
+    if (own := asyncio.current_task()) is not None:
+        # Nodes live in sessions of their own: whoever ends us must not leave them running.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own.cancel)
     try:
         async with staged(
             options.store,
@@ -123,11 +131,16 @@ def _say(verdict: Verdict, folder: Path) -> int:
     if not verdict.violations:
         print("verdict: no promise was broken")
         return 0
-    for violation in verdict.violations[:_SHOWN]:
+    shown = Counter[str]()
+    for violation in verdict.violations:
+        shown[violation.rule] += 1
+        if shown[violation.rule] > _SHOWN:
+            continue
         print(f"BROKEN {violation}")
         for each in violation.evidence:
             print(f"       {each}")
-    print(f"verdict: {len(verdict.violations)} proofs of broken promises; everything is in {folder}")
+    rules = ", ".join(f"{count} {rule}" for rule, count in shown.items())
+    print(f"verdict: {len(verdict.violations)} proofs ({rules}) of broken promises; everything is in {folder}")
     return 1
 
 

@@ -29,6 +29,8 @@ from amp.testing.nemesis.wire import Lost, Unsent
 
 _RECOVERY = 60.0
 _WRITERS = 3
+_KNOCKS = 6
+_OTHERS_FREEZE = ("kill and freeze", "stop, freeze")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Campaign:
         scene = self._scene
         yield from (clients.write(scene) for _ in range(_WRITERS))
         yield from (clients.look(scene, server) for server in self._stage.servers)
-        yield clients.read(scene)
+        yield from (clients.read(scene, server) for server in self._stage.servers)
         yield clients.restart(scene, *loop)
         yield clients.deploy(scene, str(self._box), str(self._acts))
 
@@ -143,37 +145,46 @@ class Campaign:
         return not problem
 
     async def _strike(self, fault: Fault, leader: Server) -> None:
-        hold = fault.hold * self._stage.timeout
-        others = [server for server in self._stage.servers if server is not leader]
+        self._strike_store(fault, leader)
         if fault.mood is not None:
-            struck = self._stage.servers if fault.widely else [leader]
-            for server in struck:
-                self._stage.proxies[server.path.name].turn(
-                    fault.mood, share=fault.share, delay=self._draw.uniform(0.2, 1.5)
-                )
             await asyncio.sleep(self._draw.uniform(0.0, 0.5))
-        if fault.kind == FULL and self._stage.disk is not None:
-            self._stage.disk.fill()
-        if "kill all" in fault.kind:
+        victim = leader
+        if fault.kind in _OTHERS_FREEZE:
+            victim = self._draw.choice([server for server in self._stage.servers if server is not leader])
+        if fault.kind == "kill all":
             for server in self._stage.servers:
                 await server.kill()
         elif "kill" in fault.kind:
             await leader.kill()
-        victim = self._draw.choice(others) if "and freeze" in fault.kind or "stop, freeze" in fault.kind else leader
-        if fault.kind == "blink" or "freeze" in fault.kind:
+        if "freeze" in fault.kind or fault.kind == "blink":
             victim.send(signal.SIGSTOP)
         if "stop" in fault.kind:
             await self._stop(leader)
         if "kill" in fault.kind or "stop" in fault.kind:
             await asyncio.sleep(fault.back)
-        if fault.mood is None and ("kill" in fault.kind or "stop" in fault.kind):
-            await self._start_all()
+            if fault.mood is None:  # with a store that errs no start is expected to succeed
+                await self._start_all()
         if fault.kind not in ("kill", "stop", "kill all"):
-            await asyncio.sleep(hold)
-        self._thaw(victim)
+            await asyncio.sleep(fault.hold * self._stage.timeout)
+        if victim.frozen:
+            await self._thaw(victim)
+            await asyncio.sleep(1.0)  # what it does before it can learn that it was replaced
 
-    def _thaw(self, server: Server) -> None:
-        if server.frozen:
+    def _strike_store(self, fault: Fault, leader: Server) -> None:
+        if fault.kind == FULL and self._stage.disk is not None:
+            self._stage.disk.fill()
+        if fault.mood is not None:
+            for server in self._stage.servers if fault.widely else [leader]:
+                proxy = self._stage.proxies[server.path.name]
+                proxy.turn(fault.mood, share=fault.share, delay=self._draw.uniform(0.2, 1.5))
+
+    async def _thaw(self, server: Server) -> None:
+        async with asyncio.TaskGroup() as group:
+            doors = [asyncio.Event() for _ in range(_KNOCKS)]
+            for door in doors:
+                group.create_task(clients.knock(self._scene, server, door))
+            for door in doors:
+                await door.wait()
             self._recorder.add(Thaw(server.run, self._clock.read().wall))
             server.send(signal.SIGCONT)
 

@@ -21,6 +21,7 @@ The journal gives all writes a total order, so nothing has to be searched for: e
   A command belongs to the highest term for which its run had stood (`at` of its election) when it says it ran, so that
   what is in doubt counts as allowed. A command of a run that was never elected is a proof by itself.
 - `once`: a phase of a deployment (install, customize, launch) ran more than once.
+- `chain` (S1, S2): a segment is missing, or does not follow the one before it: another writer, or another history.
 - `odd`: what was recorded as such.
 
 One thing is told apart from `acted`: a node frozen between its look at the lease and the first byte sends that byte
@@ -98,6 +99,8 @@ def judge(records: Iterable[AnyRecord], journal: Journal) -> Verdict:
     thaws = [each for each in by_kind[Thaw] if isinstance(each, Thaw)]
     _check_acts(verdict, acts, journal, lives, thaws)
     _check_once(verdict, acts)
+    for damage in journal.damage:
+        verdict.add("chain", damage)
     for odd in by_kind[Odd]:
         if isinstance(odd, Odd):
             verdict.add("odd", odd.what, odd)

@@ -16,7 +16,7 @@ from amp.testing.nemesis.history import DONE, FAILED, PREFIX, UNKNOWN, Odd, Read
 from amp.testing.nemesis.servers import Server
 from amp.testing.nemesis.wire import Answer, Link, Lost, Unsent
 
-_WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.03, 0.1, 0.03, 0.03
+_WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.1, 0.1, 0.03, 0.03
 _PATIENCE = 1.0  # seconds that a client waits for an answer
 _SENSORS = 4
 
@@ -102,56 +102,69 @@ async def write(scene: Scene) -> None:
         # Stay with the one that takes writes; now and then try another, that it may refuse.
         if outcome != DONE or scene.draw.random() < 0.02:
             known = scene.servers.index(scene.master) if scene.master is not None else at
-            at = known if known != at else (at + 1) % len(links)
+            others = [each for each in range(len(links)) if each != at]
+            at = known if known != at else scene.draw.choice(others or [at])
         await asyncio.sleep(_WRITE_PAUSE if outcome == DONE else _RETRY_PAUSE)
 
 
-async def read(scene: Scene) -> None:
-    """Read the sensors, asking for the state before and after on the same connection."""
-    links = [server.link() for server in scene.servers]
+async def read(scene: Scene, server: Server) -> None:
+    """Read the sensors on one server, asking for its state before and after on the same connection."""
+    link = server.link()
     while True:
-        for server, link in zip(scene.servers, links, strict=True):
-            app, entity = scene.draw.choice(scene.entities)
-            run = server.run
-            try:
-                before = await link.ask("GET", "server/ha/state", limit=_PATIENCE)
-                answer = await link.ask("GET", f"applications/{app}/entities/{entity}/sensors/current-state")
-                after = await link.ask("GET", "server/ha/state", limit=_PATIENCE)
-            except (Unsent, Lost):
-                await asyncio.sleep(_RETRY_PAUSE)
-                continue
-            says_master = all(each.status == 200 and each.body == b'"MASTER"' for each in (before, after))
-            leads = says_master and before.connection == after.connection and before.term == after.term
-            if answer.status == 200:
-                found: dict[str, object] = json.loads(answer.body)
-                values = {k: v for k, v in found.items() if k.startswith(PREFIX) and isinstance(v, int)}
-                scene.recorder.add(
-                    Read(entity, values, run, answer.began, answer.ended, leads, answer.term, answer.seq)
-                )
-            elif answer.status not in (403, 404, 503) or (answer.status == 404 and leads):
-                scene.odd(f"{run} answered a read with {answer.status} {answer.body[:200]!r}", answer.ended)
-            await asyncio.sleep(_READ_PAUSE)
+        await asyncio.sleep(_READ_PAUSE)
+        (app, entity), run = scene.draw.choice(scene.entities), server.run
+        try:
+            before = await link.ask("GET", "server/ha/state", limit=_PATIENCE)
+            answer = await link.ask("GET", f"applications/{app}/entities/{entity}/sensors/current-state")
+            after = await link.ask("GET", "server/ha/state", limit=_PATIENCE)
+        except (Unsent, Lost):
+            continue
+        says_master = all(each.status == 200 and each.body == b'"MASTER"' for each in (before, after))
+        leads = says_master and before.connection == after.connection and before.term == after.term
+        if answer.status == 200:
+            found: dict[str, object] = json.loads(answer.body)
+            values = {k: v for k, v in found.items() if k.startswith(PREFIX) and isinstance(v, int)}
+            scene.recorder.add(Read(entity, values, run, answer.began, answer.ended, leads, answer.term, answer.seq))
+        elif answer.status not in (403, 404, 503) or (answer.status == 404 and leads):
+            scene.odd(f"{run} answered a read with {answer.status} {answer.body[:200]!r}", answer.ended)
 
 
 async def look(scene: Scene, server: Server) -> None:
     """Ask one server for its state, all the time."""
     link = server.link()
     while True:
-        run = server.run
-        try:
-            answer = await link.ask("GET", "server/ha/state", limit=0.5)
-        except (Unsent, Lost):
-            scene.states.pop(run, None)
-        else:
-            if answer.status == 200:
-                state = json.loads(answer.body)
-                scene.recorder.add(Sample(run, state, answer.term, answer.began, answer.ended))
-                scene.states[run] = (state, answer.term)
-                if state == "MASTER":
-                    scene.master = server
-            else:
-                scene.odd(f"{run} answered the question for its state with {answer.status}", answer.ended)
+        await _look_once(scene, server, link, 0.5)
         await asyncio.sleep(_LOOK_PAUSE)
+
+
+async def knock(scene: Scene, server: Server, ready: asyncio.Event) -> None:
+    """Ask a server that stands still, so that this is the first thing it finds when it goes on. Sets `ready` once sent.
+
+    It is then that an ex-leader would say or do what it must not.
+    """
+    link = server.link()
+    asking = asyncio.ensure_future(_look_once(scene, server, link, 5.0))
+    await asyncio.sleep(0.02)
+    ready.set()
+    await asking
+    link.close()
+
+
+async def _look_once(scene: Scene, server: Server, link: Link, limit: float) -> None:
+    run = server.run
+    try:
+        answer = await link.ask("GET", "server/ha/state", limit=limit)
+    except (Unsent, Lost):
+        scene.states.pop(run, None)
+        return
+    if answer.status != 200:
+        scene.odd(f"{run} answered the question for its state with {answer.status}", answer.ended)
+        return
+    state = json.loads(answer.body)
+    scene.recorder.add(Sample(run, state, answer.term, answer.began, answer.ended))
+    scene.states[run] = (state, answer.term)
+    if state == "MASTER":
+        scene.master = server
 
 
 async def restart(scene: Scene, app: str, entity: str) -> None:

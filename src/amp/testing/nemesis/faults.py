@@ -17,7 +17,8 @@ PROCESS = ("kill", "freeze", "blink", "stop", "kill and freeze", "kill all", "st
 #: What can be done to a store behind a proxy.
 STORE = tuple(f"store {mood}" for mood in MOODS)
 #: Two at once.
-MIXED = ("store drop, kill", "store late, stop", "store cut, freeze")
+CUT_AND_FREEZE = "store cut, freeze"  # the leader goes on, and cannot learn that it was replaced
+MIXED = ("store drop, kill", "store late, stop", CUT_AND_FREEZE)
 FULL = "disk full"
 
 
@@ -66,5 +67,5 @@ def draw_faults(kinds: Sequence[str], rounds: int, seed: int) -> Iterator[Fault]
             hold=draw.uniform(0.5, 1.1) if kind == "blink" else draw.uniform(1.2, 2.2),
             back=draw.choice((0.0, draw.uniform(0.0, 4.0))),
             share=draw.choice((1.0, 1.0, 0.5)),
-            widely=draw.random() < 0.4,
+            widely=draw.random() < 0.4 and kind != CUT_AND_FREEZE,
         )

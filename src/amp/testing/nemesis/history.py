@@ -7,15 +7,16 @@ late our own process was. Records are lines of JSON, so that a history can be re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from amp.kit.errors import AmpError
 from amp.model import changes as c
 from amp.plane import codec
 from amp.store.objects import Objects
-from amp.store.segment import Segment, parse, segment_key
+from amp.store.segment import Position, Segment, check_follows, parse, segment_key
 
 DONE, FAILED, UNKNOWN = "done", "failed", "unknown"
 
@@ -134,10 +135,14 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class Journal(msgspec.Struct, frozen=True):
-    """What the store holds after a campaign: all segments, and the clients' writes in their total order."""
+    """What the store holds after a campaign: all segments, and the clients' writes in their total order.
+
+    `damage`: what is missing, or does not follow what stands before it.
+    """
 
     posts: list[Post]
     writes: list[Placed]
+    damage: list[str] = []
 
 
 #: Sensors that clients of a campaign set begin so; no other does.
@@ -177,23 +182,30 @@ def parse_acts(text: str) -> Iterator[Act]:
 
 
 async def read_journal(objects: Objects) -> Journal:
-    """Read a whole journal from its store. Raises: Damaged, Unavailable."""
-    keys = [info.key for info in await objects.list("journal/")]
-    segments = []
-    for seq in range(1, len(keys) + 1):
+    """Read a whole journal from its store. Raises: Damaged, for bytes that are no segment; Unavailable."""
+    found, missing = [], []
+    for seq in range(1, len(await objects.list("journal/")) + 1):
         data = await objects.get(segment_key(seq))
-        assert data is not None, f"{segment_key(seq)} is missing among {len(keys)} segments"
-        segments.append(parse(data, seq))
-    return journal_of(segments)
+        if data is None:
+            missing.append(f"{segment_key(seq)} is missing")
+        else:
+            found.append(parse(data, seq))
+    return journal_of(found, missing)
 
 
-def journal_of(segments: Iterable[Segment]) -> Journal:
-    """Pick what the checker needs from segments. Raises: Damaged."""
-    posts, writes = [], []
+def journal_of(segments: Sequence[Segment], missing: Sequence[str] = ()) -> Journal:
+    """Pick what the checker needs from segments. Raises: Damaged, for a body that cannot be read."""
+    posts, writes, damage = [], [], list(missing)
+    before: Position | None = None
     for segment in segments:
         head = segment.header
+        try:
+            check_follows(segment, before, segments[0].header.plane)
+        except AmpError as error:
+            damage.append(error.message)
+        before = Position(head, segment.hash)
         posts.append(Post(head.seq, head.term, head.kind, head.node, head.at / 1000))
         for change in codec.decode(segment.body, segment_key(head.seq)):
             if isinstance(change, c.SensorSet) and change.name.startswith(PREFIX):
                 writes.append(Placed(head.seq, change.entity, change.name, change.value))
-    return Journal(posts, writes)
+    return Journal(posts, writes, damage)

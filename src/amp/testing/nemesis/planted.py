@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from amp.ha.modes import NodeState
 from amp.ha.node import Node, Phase
 from amp.kit.clock import Reading
 from amp.model.changes import AnyChange
@@ -45,27 +44,7 @@ def lease() -> None:
     Node.may_act = may_act  # type: ignore[method-assign]
 
 
-def hopeful() -> None:
-    """Say that a write was not done where that is not known."""
-    told = Journaling.drop
-
-    def drop(self: Journaling, number: int, unknown: bool) -> None:
-        told(self, number, unknown=False)
-
-    Journaling.drop = drop  # type: ignore[method-assign]
-
-
-def boastful() -> None:
-    """Say MASTER from the election on, before the office is free."""
-    state = Node.state
-
-    def said(self: Node, now: Reading) -> NodeState:
-        return NodeState.MASTER if self.phase is Phase.LEADING else state(self, now)
-
-    Node.state = said  # type: ignore[method-assign]
-
-
-PLANTED: dict[str, Callable[[], None]] = {each.__name__: each for each in (early, lease, hopeful, boastful)}
+PLANTED: dict[str, Callable[[], None]] = {each.__name__: each for each in (early, lease)}
 
 
 def planted_python(name: str, folder: Path) -> Path:
