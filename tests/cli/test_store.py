@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from amp.cli.main import run
+from amp.cli.store_place import HERE, Where, place_of, progress
+from amp.kit.secret import Secret
+from amp.store.place import CloudStore
 from amp.store.segment import segment_key, snapshot_key
 from amp.testing.journals import small_plane
 
@@ -321,3 +325,38 @@ def test_what_node_errors_tell_people_to_run_is_a_command(amp: Amp) -> None:
     said = [path for path in root.rglob("*.py") if "run: amp store verify" in path.read_text()]
     assert said
     assert amp("store", "verify", "--help")[0] == 0
+
+
+def test_a_file_of_any_name_is_one_line(plane: Path, amp: Amp) -> None:
+    (plane / "a\nb").write_text("")
+    os.close(os.open(os.fsencode(plane) + b"/c\xff", os.O_CREAT | os.O_WRONLY))
+    code, out, _ = amp("store", "verify", plane)
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert r"note     a\nb: AMP writes no such key" in out
+    assert json.loads(amp("store", "verify", plane, "-o", "json")[1])["verdict"] == "whole"
+    assert len(amp("store", "ls", plane, "--kind", "other")[1].splitlines()) == 3
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal in (False, True):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda answer=is_terminal: answer)
+        monkeypatch.setattr("sys.stderr", stream)
+        show = progress("reading")
+        for done in range(1, 1001):
+            show(done, 1000)
+        said = stream.getvalue()
+        assert ("reading: 500 of 1000" in said) is is_terminal
+        assert said.count("reading") == (101 if is_terminal else 0)
+        assert said.endswith("\x1b[K" if is_terminal else "")
+
+
+def test_other_clouds_have_their_own_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMP_STORE_IDENTITY", "account")
+    monkeypatch.setenv("AMP_STORE_CREDENTIAL", "key")
+    assert place_of("azure://container/blue/", HERE) == CloudStore(
+        "azure", "container", "blue", None, None, "account", Secret("key")
+    )
+    place = place_of("gs://bucket", Where(endpoint="http://127.0.0.1:4443"))
+    assert isinstance(place, CloudStore)
+    assert (place.provider, place.prefix, place.endpoint) == ("gcs", "", "http://127.0.0.1:4443")

@@ -277,3 +277,65 @@ async def test_a_plane_that_grows_and_deletes_meanwhile_is_whole() -> None:
     report = judge(seen)
     assert [finding for finding in report.findings if finding.is_damage] == []
     assert (seen.boundary, report.base) == (34, 34)
+
+
+def young_plane() -> Journal:
+    """One term, a snapshot at 3, no boundary."""
+    journal = Journal()
+    journal.elect("n1")
+    journal.commit(c.EntityAdded(id=ROOT, type="App", name="root", application=ROOT))
+    journal.commit(c.SensorSet(ROOT, "a", 1))
+    journal.snapshot()
+    journal.commit(c.SensorSet(ROOT, "b", 1))
+    return journal
+
+
+async def test_the_whole_journal_stands_in_for_a_damaged_snapshot() -> None:
+    objects, key = young_plane().objects, snapshot_key(3)
+    broken = {**objects, key: flipped(objects[key], 100)}
+    _, report = await audit(broken)
+    assert [(each.key, each.deletable) for each in report.findings] == [(key, True)]
+    assert report.base == 0
+    del broken[segment_key(2)]
+    _, report = await audit(broken)
+    assert {each.key: each.deletable for each in report.findings} == {key: False, segment_key(2): False}
+    assert report.base is None
+
+
+async def test_a_journal_that_begins_late_without_a_boundary() -> None:
+    objects = young_plane().objects
+    del objects[segment_key(1)]
+    _, report = await audit(objects)
+    assert [(each.key, each.level) for each in report.findings] == [(segment_key(1), "missing")]
+    assert report.base == 3
+
+
+async def test_a_snapshot_behind_the_end() -> None:
+    objects = young_plane().objects
+    del objects[segment_key(3)], objects[segment_key(4)]
+    _, report = await audit(objects)
+    assert [(each.key, each.level) for each in report.findings] == [(segment_key(3), "missing")]
+    assert snapshot_key(3) in report.findings[0].breaks
+
+
+async def test_a_wide_gap_is_one_line() -> None:
+    objects = young_plane().objects
+    far = 9_999_999_999_999_999
+    header, _, _ = unseal(objects[segment_key(4)], segment_key(4), Header)
+    objects[segment_key(far)], _ = build(msgspec.structs.replace(header, seq=far), b"")
+    _, report = await audit(objects)
+    assert [each.key for each in report.findings if each.is_damage] == [segment_key(5)]
+    assert f"{far - 5} segments" in report.findings[0].what
+
+
+async def test_a_reset_needs_the_snapshot_that_it_goes_back_to() -> None:
+    journal = young_plane()
+    journal.reset(to=3)
+    journal.commit()
+    assert await damage(journal.objects) == set()
+    del journal.objects[snapshot_key(3)]
+    assert await damage(journal.objects) == {snapshot_key(3)}
+
+
+async def test_a_number_that_no_segment_has_is_none() -> None:
+    assert await damage({**PLANE, segment_key(0): PLANE[segment_key(1)]}) == {segment_key(0)}

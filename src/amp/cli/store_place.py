@@ -101,7 +101,7 @@ def _of_home(home: Path) -> StoreSettings:
 
 def existing(place: StoreSettings) -> StoreSettings:
     """Let only a place pass that can hold something: a directory must be there. Raises: Missing."""
-    if isinstance(place, DirectoryStore) and not place.path.is_dir():
+    if isinstance(place, DirectoryStore) and not os.path.isdir(place.path):
         raise Missing(f"there is no directory {place.path.absolute()}")
     return place
 

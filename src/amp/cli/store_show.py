@@ -6,7 +6,7 @@ The rule: secrets are shown as REST shows them when it is asked to suppress them
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -19,15 +19,14 @@ from amp.cli.output import show, show_json, table
 from amp.cli.store_place import HERE, Where, existing, opened, place_of, run, words_of
 from amp.ha.founding import Founding
 from amp.kit.errors import Missing
-from amp.kit.ids import NodeId
 from amp.plane.contents import changes_in, read_record
 from amp.server.events import public
-from amp.store.facts import Boundary, Kind, kind_of, number_of
+from amp.store.facts import Boundary, Kind, kind_of, number_of, readable
 from amp.store.keys import check_key
 from amp.store.objects import ObjectInfo, Objects
 from amp.store.place import StoreSettings
 from amp.store.segment import Damaged, Header, Snapshot, TooNew, parse, segment_key, snapshot_key, unseal
-from amp.store.survey import fetch
+from amp.store.survey import each, fetch
 
 _KIND = Literal["plane", "journal", "snapshots", "gc", "nodes", "blobs", "probe", "other"]
 
@@ -37,7 +36,7 @@ class Term:
     """One term as the journal tells it. Times in wall-clock ms of the node; None: the term has not ended."""
 
     term: int
-    node: NodeId
+    node: str
     seq: int
     at: int
     resigned_at: int | None = None
@@ -77,26 +76,21 @@ async def _look(place: StoreSettings, kind: Kind | None) -> tuple[list[ObjectInf
         listed = await objects.list("")
         if kind is not None:
             return [info for info in listed if kind_of(info.key) is kind], []
-        return listed, [term async for term in _terms(objects, listed)]
+        return listed, await _terms(objects, listed)
 
 
-async def _terms(objects: Objects, listed: list[ObjectInfo]) -> Any:
+async def _terms(objects: Objects, listed: list[ObjectInfo]) -> list[Term]:
     """Tell who led when: by the list of the newest snapshot that can be read, and all segments after it."""
     posts, start = await _listed_posts(objects, listed)
-    after = [
-        number_of(info.key) for info in listed if kind_of(info.key) is Kind.JOURNAL and number_of(info.key) > start
-    ]
-    term: Term | None = None
-    for seq in [*posts, *sorted(after)]:
-        header = await _header(objects, seq)
-        if header is not None and header.kind == "elect":
-            if term is not None:
-                yield term
-            term = Term(header.term, NodeId(header.node), seq, header.at)
-        elif header is not None and header.kind == "resign" and term is not None and term.term == header.term:
-            term = Term(term.term, term.node, term.seq, term.at, header.at, seq)
-    if term is not None:
-        yield term
+    after = [seq for info in listed if kind_of(info.key) is Kind.JOURNAL and (seq := number_of(info.key)) > start]
+    found: list[Header | None] = await each(map(segment_key, [*posts, *after]), lambda key: _header(objects, key))
+    terms: list[Term] = []
+    for header in sorted((header for header in found if header is not None), key=lambda header: header.seq):
+        if header.kind == "elect":
+            terms.append(Term(header.term, header.node, header.seq, header.at))
+        elif header.kind == "resign" and terms and terms[-1].term == header.term:
+            terms[-1] = replace(terms[-1], resigned_at=header.at, resigned_seq=header.seq)
+    return terms
 
 
 async def _listed_posts(objects: Objects, listed: list[ObjectInfo]) -> tuple[list[int], int]:
@@ -111,10 +105,10 @@ async def _listed_posts(objects: Objects, listed: list[ObjectInfo]) -> tuple[lis
     return [], 0
 
 
-async def _header(objects: Objects, seq: int) -> Header | None:
-    data = await fetch(objects, segment_key(seq))
+async def _header(objects: Objects, key: str) -> Header | None:
+    data = await fetch(objects, key)
     try:
-        return parse(data, seq).header if data is not None else None
+        return parse(data, number_of(key)).header if data is not None else None
     except (Damaged, TooNew):
         return None  # `verify` names it
 
@@ -155,9 +149,9 @@ def _time(ms: int | None) -> str:
 def _show_objects(listed: list[ObjectInfo], output: str) -> None:
     if output == "json":
         for info in listed:
-            show_json({"key": info.key, "bytes": info.size, "modified": info.modified_ms})
+            show_json({"key": readable(info.key), "bytes": info.size, "modified": info.modified_ms})
         return
-    show(table(["KEY", "BYTES", "MODIFIED"], [[i.key, str(i.size), _time(i.modified_ms)] for i in listed]))
+    show(table(["KEY", "BYTES", "MODIFIED"], [[readable(i.key), str(i.size), _time(i.modified_ms)] for i in listed]))
 
 
 def store_cat(words: Annotated[tuple[str, ...], Parameter(name="STORE KEY")] = (), /, *, where: Where = HERE) -> int:

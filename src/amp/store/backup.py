@@ -16,7 +16,7 @@ from amp.store.facts import Boundary, Kind, Survey, kind_of, number_of
 from amp.store.findings import Report
 from amp.store.objects import Objects, Outcome
 from amp.store.segment import Header, Snapshot, boundary_key, seal, segment_key, snapshot_key, unseal
-from amp.store.survey import Progress, fetch
+from amp.store.survey import Progress, each, fetch
 
 _ATTEMPTS, _PAUSE = 5, 0.5
 _PLANE = "plane"
@@ -59,18 +59,12 @@ async def back_up(source: Objects, target: Objects, *, all_kept: bool, progress:
     newest = max(what.snapshots, default=0)
     snapshot = await copy.snapshot(newest) if newest else None
     posts = [seq for seq, _ in snapshot.posts if seq < what.base] if snapshot else []
-    kept = [seq for seq in what.snapshots if seq != newest]
-    copy.expect(len(posts) + len(kept) + what.head - what.base + len(what.blobs) + 3)
-    for seq in kept:
-        await copy.copy(snapshot_key(seq))
-    for seq in posts:
-        await copy.copy(segment_key(seq))
+    keys = [segment_key(seq) for seq in (*posts, *range(what.base + 1, what.head + 1))]
+    keys += [snapshot_key(seq) for seq in what.snapshots if seq != newest]
     if what.base and await fetch(source, segment_key(what.base)) is not None:
-        await copy.copy(segment_key(what.base))
-    for seq in range(what.base + 1, what.head + 1):
-        await copy.copy(segment_key(seq))
-    for key in what.blobs:
-        await copy.copy(key)
+        keys.append(segment_key(what.base))
+    copy.expect(len(keys) + len(what.blobs) + 3)
+    await each([*keys, *what.blobs], copy.copy)
     await _copy_boundary(copy, what, snapshot)
     await copy.copy(_PLANE)
     return what.head
@@ -218,8 +212,8 @@ async def restore(source: Objects, target: Objects, keys: list[str], progress: P
     await refuse_unless_empty(target)
     copy = _Copy(source, target, progress)
     copy.expect(len(keys))
-    for key in keys:
-        await copy.copy(key)
+    await each(keys[:-1], copy.copy)
+    await copy.copy(keys[-1])
 
 
 def last_of(keys: list[str]) -> int:

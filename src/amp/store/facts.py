@@ -18,7 +18,7 @@ import msgspec
 
 from amp.store.segment import FORMAT, Damaged, Header, Snapshot, TooNew, parse, unseal
 
-_SEQ = re.compile(r"[0-9]{16}")
+_SEQ = re.compile(r"(?!0{16})[0-9]{16}")
 _SHA = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
@@ -154,6 +154,11 @@ def kind_of(key: str) -> Kind:
     if slash and folder in (Kind.NODES, Kind.BLOBS, Kind.PROBE):
         return Kind(folder) if _NAME.fullmatch(name) else Kind.OTHER
     return Kind.OTHER
+
+
+def readable(key: str) -> str:
+    """Answer a key as one line of text can show it: a stranger's file may have any name."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in key)
 
 
 def number_of(key: str) -> int:

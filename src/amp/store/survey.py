@@ -7,14 +7,17 @@ names it, and when the boundary has moved, what is gone below it is not missing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from amp.kit.errors import Unavailable
-from amp.store.facts import Contents, Kind, Survey, examine, gaps, kind_of, number_of
+from amp.store.facts import Contents, Kind, Survey, examine, gaps, kind_of, number_of, readable
 from amp.store.objects import ObjectInfo, Objects
 from amp.store.segment import segment_key
 
+_R = TypeVar("_R")
 _AT_ONCE = 8
+_LARGE = 256 * 1024  # bytes of an object that are looked into by a thread
 _ATTEMPTS, _PAUSE = 3, 0.5
 _ROUNDS = 8
 
@@ -65,34 +68,49 @@ class _Reader:
     async def read(self, keys: Iterable[str]) -> int:
         """Read some objects; answers how many of them were there."""
         wanted = list(keys)
-        waiting, there = iter(wanted), 0
         self._of += len(wanted)
 
-        async def work() -> None:
-            nonlocal there
-            for key in waiting:
-                was_there = await self._one(key)
-                there += was_there
-                self._done += 1
-                self._progress(self._done, self._of)
+        async def one(key: str) -> bool:
+            was_there = await self._one(key)
+            self._done += 1
+            self._progress(self._done, self._of)
+            return was_there
 
-        tasks = [asyncio.ensure_future(work()) for _ in range(min(_AT_ONCE, len(wanted)))]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-        return there
+        return sum(await each(wanted, one))
 
     async def _one(self, key: str) -> bool:
         if kind_of(key) is Kind.OTHER:
-            self._found.others.append(key)  # perhaps not even a key that a store takes
+            self._found.others.append(readable(key))  # perhaps not even a key that a store takes
             return True
         data = await fetch(self._objects, key)
         if data is None:
             return False
-        self._found.add(await asyncio.to_thread(examine, key, data, self._contents))
+        if len(data) > _LARGE:
+            self._found.add(await asyncio.to_thread(examine, key, data, self._contents))
+        else:
+            self._found.add(examine(key, data, self._contents))  # sooner done than handed over
         return True
+
+
+async def each(keys: Iterable[str], do: Callable[[str], Awaitable[_R]]) -> list[_R]:
+    """Do something for each key, a few at once; answers in the order in which they ended.
+
+    Raises: what the first that failed raised; the others are cancelled.
+    """
+    waiting, results = iter(list(keys)), []
+
+    async def work() -> None:
+        for key in waiting:
+            result = await do(key)
+            results.append(result)
+
+    tasks = [asyncio.ensure_future(work()) for _ in range(_AT_ONCE)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return results
 
 
 async def fetch(objects: Objects, key: str) -> bytes | None:

@@ -66,9 +66,9 @@ class Journal:
         """Append Changes; none: a beat."""
         self._append("commit", self._leader(), self._term(), changes)
 
-    def reset(self) -> None:
-        """Make the state void."""
-        self._append("reset", self._leader(), self._term(), [c.PlaneReset()], to=0)
+    def reset(self, to: int = 0) -> None:
+        """Make the state void; `to`: what the header says it goes back to."""
+        self._append("reset", self._leader(), self._term(), [c.PlaneReset()], to=to)
 
     def snapshot(self) -> None:
         """Save the state as it is now."""
