@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from amp.testing.nemesis.checker import DOOR, judge
+from amp.testing.nemesis.checker import DOOR, judge, lags
 from amp.testing.nemesis.history import (
     DONE,
     FAILED,
@@ -129,6 +129,12 @@ def test_a_read_of_values_that_were_never_true_together() -> None:
     order = [*placed(1, sensor="a"), *placed(3, sensor="a"), *placed(2, sensor="b")]
     assert rules([read({"a": 1, "b": 2}, 1.0, master=False)], order) == ["dirty"]
     assert rules([read({"a": 3, "b": 2}, 1.0, master=False), read({"a": 3}, 1.0, master=False)], order) == []
+
+
+def test_how_far_standbys_are_behind() -> None:
+    writes = [write(1, 1.0, 2.0, seq=12), write(2, 3.0, 4.0, seq=20)]
+    reads = [read({}, began, master=False) for began in (1.5, 2.5, 4.5)]  # each at segment 9
+    assert lags([*writes, *reads, read({}, 4.5)]) == [0, 3, 11]
 
 
 # ---- masters

@@ -23,7 +23,7 @@ import msgspec
 from amp.kit.clock import SystemClock
 from amp.kit.errors import AmpError, Invalid
 from amp.testing.nemesis.campaign import Campaign, Round
-from amp.testing.nemesis.checker import Verdict, judge
+from amp.testing.nemesis.checker import Verdict, judge, lags
 from amp.testing.nemesis.faults import draw_faults, kinds_of
 from amp.testing.nemesis.history import Journal, Recorder, load
 from amp.testing.nemesis.planted import PLANTED, planted_python
@@ -99,6 +99,11 @@ async def _run(options: argparse.Namespace, folder: Path) -> int:
     finally:
         recorder.close()
     _histogram(campaign.rounds)
+    behind = sorted(lags(recorder.records)) or [0]
+    print(
+        f"standbys behind: median {statistics.median(behind):g} segments, "
+        f"95 % up to {behind[int(0.95 * len(behind))]}, max {behind[-1]}"
+    )
     print("deployments: " + ", ".join(f"{count} {what}" for what, count in campaign.deployed.items()))
     return _say(judge(recorder.records, journal), folder)
 

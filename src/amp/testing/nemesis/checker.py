@@ -81,6 +81,18 @@ class Verdict:
         self.violations.append(Violation(rule, text, evidence))
 
 
+def lags(records: Iterable[AnyRecord]) -> list[int]:
+    """Answer how many segments each read of a node that did not lead was behind what had been acknowledged by then."""
+    writes, reads = [], []
+    for each in records:
+        if isinstance(each, Write) and each.outcome == DONE:
+            writes.append((each.ended, each.seq))
+        elif isinstance(each, Read) and not each.master:
+            reads.append(each)
+    acked = _Progress(writes)
+    return [max(0, acked.by(each.began) - each.seq) for each in reads]
+
+
 def judge(records: Iterable[AnyRecord], journal: Journal) -> Verdict:
     """Judge a history."""
     by_kind: defaultdict[type, list[AnyRecord]] = defaultdict(list)
