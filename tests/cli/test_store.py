@@ -72,7 +72,7 @@ def test_verify_names_key_consequence_and_remedy(plane: Path, amp: Amp) -> None:
     code, out, _ = amp("store", "verify", plane)
     missing, damaged, last = out.splitlines()
     assert code == 1
-    assert missing.startswith(f"missing  {segment_key(16)}: it is not there. Breaks: the history")
+    assert missing.startswith(f"missing  {segment_key(16)}: it is not there. Breaks: the history: nodes load snap")
     assert damaged.startswith(f"damaged  {segment_key(23)}: its content has the hash")
     assert damaged.endswith("Remedy: restore a backup (amp store restore) into an empty store.")
     assert last.endswith("2 snapshots); no node can load its state")
@@ -272,6 +272,25 @@ def test_a_copy_of_a_damaged_plane_says_so(plane: Path, tmp_path: Path, amp: Amp
     assert amp("store", "backup", plane, tmp_path / "other")[0] == 2
     assert not (tmp_path / "other/plane").exists()  # what was broken off is no plane
     assert amp("store", "backup", tmp_path / "nowhere", tmp_path / "third")[0] == 3
+
+
+@pytest.mark.parametrize("seq", [15, 17, 21])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_copy_begins_behind_what_a_snapshot_covers(
+    seq: int, gone: bool, plane: Path, tmp_path: Path, amp: Amp
+) -> None:
+    (plane / segment_key(seq)).unlink() if gone else break_one(plane, segment_key(seq))
+    code, out, _ = amp("store", "verify", plane)
+    assert (code, "Remedy: amp store backup, and amp store restore of that copy" in out) == (1, True)
+    assert amp("store", "backup", plane, tmp_path / "copy")[0] == 0
+    assert amp("store", "restore", tmp_path / "copy", tmp_path / "again")[0] == 0
+
+
+def test_an_election_is_put_back(plane: Path, tmp_path: Path, amp: Amp) -> None:
+    (plane / segment_key(20)).unlink()
+    assert "Remedy: stop all nodes and copy this one object from a backup" in amp("store", "verify", plane)[1]
+    code, _, err = amp("store", "backup", plane, tmp_path / "copy")
+    assert (code, segment_key(20) in err) == (2, True)
 
 
 def test_places_that_are_missing(plane: Path, amp: Amp) -> None:

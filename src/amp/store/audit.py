@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from amp.store.facts import Fact, Survey, gaps, number_of
-from amp.store.findings import FENCE, PUT_BACK, REPAIR, RESTORE, Finding, Report
+from amp.store.findings import PUT_BACK, REPAIR, RESTORE, Finding, Report
 from amp.store.posts import Fold, carry, check_posts, fold_at, listed
+from amp.store.remedies import breaks_of, remedy_of
 from amp.store.segment import (
     Damaged,
     Position,
@@ -26,13 +27,6 @@ from amp.store.segment import (
 )
 
 _FEW = 100  # missing segments that are named one by one
-_OTHERS = {
-    "snapshots": "nodes load the newest snapshot, and a damaged one is never skipped: none may lead",
-    "gc": "it tells deleted segments from lost ones",
-    "plane": "the plane's id and secret: no node can join",
-    "nodes": "nothing but what people see: a record that cannot be read is left out",
-    "blobs": "the file that a commit names",
-}
 
 
 def judge(survey: Survey) -> Report:
@@ -78,7 +72,7 @@ def _plane(survey: Survey) -> Iterator[Finding]:
     for fact in [*survey.gc.values(), *survey.nodes]:
         if plane and fact.plane and fact.plane != plane:
             what = f"it belongs to the plane {fact.plane}, not to {plane}"
-            yield Finding(fact.key, "damaged", what, _breaks(fact.key, survey), _remedy(fact.key))
+            yield Finding(fact.key, "damaged", what, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
 
 
 def _alone(survey: Survey) -> Iterator[Finding]:
@@ -94,7 +88,7 @@ def _alone(survey: Survey) -> Iterator[Finding]:
             breaks = "nothing: it lies below the boundary, where it may be gone"
             yield Finding(fact.key, "damaged", fact.damage, breaks, f"{REPAIR}, to delete it", deletable=True)
         elif fact.damage is not None:
-            yield Finding(fact.key, "damaged", fact.damage, _breaks(fact.key, survey), _remedy(fact.key))
+            yield Finding(fact.key, "damaged", fact.damage, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
 
 
 def _is_useless(fact: Fact, survey: Survey, posts: dict[int, int] | None) -> bool:
@@ -103,32 +97,12 @@ def _is_useless(fact: Fact, survey: Survey, posts: dict[int, int] | None) -> boo
     return fact.key.startswith("journal/") and seq <= survey.boundary and posts is not None and seq not in posts
 
 
-def _breaks(key: str, survey: Survey) -> str:
-    folder = key.partition("/")[0]
-    if folder != "journal":
-        return _OTHERS.get(folder, "nothing")
-    seq = number_of(key)
-    if seq <= survey.boundary:
-        return FENCE
-    covering = [each for each, fact in survey.snapshots.items() if each >= seq and fact.whole]
-    if covering:
-        return f"the history: nodes load {snapshot_key(max(covering))}, but what came before it cannot be checked"
-    return f"all from segment {seq} on: no node can load it, so none may lead"
-
-
-def _remedy(key: str) -> str:
-    folder = key.partition("/")[0]
-    if folder == "nodes":
-        return "its node writes it again within a third of the heartbeat timeout; if that node is gone, delete it"
-    return RESTORE if folder in ("journal", "snapshots") else PUT_BACK
-
-
 def _chain(survey: Survey) -> tuple[list[Finding], dict[int, Fold]]:
     """Follow the journal above the boundary; answers findings, and what is carried after each segment."""
     plane = plane_of(survey) or ""
     found: list[Finding] = []
     for low, high in gaps(survey.segments, survey.boundary + 1, survey.head):
-        found += _missing(low, high, _breaks(segment_key(low), survey))
+        found += _missing(low, high, survey)
     folds: dict[int, Fold] = {}
     last = survey.boundary
     before, fold = _position(survey, last), fold_at(survey, last)
@@ -142,21 +116,24 @@ def _chain(survey: Survey) -> tuple[list[Finding], dict[int, Fold]]:
             continue
         problem = _follow_problem(Segment(fact.segment, fact.hash, b""), before, plane)
         if problem:
-            found.append(Finding(fact.key, "damaged", problem, _breaks(fact.key, survey), RESTORE))
+            found.append(
+                Finding(fact.key, "damaged", problem, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
+            )
         before, fold = Position(fact.segment, fact.hash), carry(fold, fact.segment)
         if fold is not None:
             folds[seq] = fold
     return found, folds
 
 
-def _missing(low: int, high: int, breaks: str) -> Iterator[Finding]:
-    """Name missing segments: one by one while they are few, else by the first."""
-    if high - low < _FEW:
-        for seq in range(low, high + 1):
-            yield Finding(segment_key(seq), "missing", "it is not there", breaks, RESTORE)
-    else:
+def _missing(low: int, high: int, survey: Survey, breaks: str | None = None) -> Iterator[Finding]:
+    """Name missing segments: one by one while they are few, else by the first. `breaks`: what that breaks, if known."""
+    what = "it is not there"
+    if high - low >= _FEW:
         what = f"it and all up to {segment_key(high)} are not there, {high - low + 1} segments"
-        yield Finding(segment_key(low), "missing", what, breaks, RESTORE)
+        high = low
+    for key in map(segment_key, range(low, high + 1)):
+        remedy = RESTORE if breaks else remedy_of(key, survey)
+        yield Finding(key, "missing", what, breaks or breaks_of(key, survey), remedy)
 
 
 def _position(survey: Survey, seq: int) -> Position | None:
@@ -188,7 +165,7 @@ def _snapshots(survey: Survey, folds: dict[int, Fold]) -> Iterator[Finding]:
             remedy = f"{REPAIR}, to delete it"
             yield Finding(fact.key, "note", "it is older than the boundary", "nothing", remedy, deletable=True)
         elif problem := _snapshot_problem(fact.snapshot, survey, folds.get(seq)):
-            yield Finding(fact.key, "damaged", problem, _breaks(fact.key, survey), RESTORE)
+            yield Finding(fact.key, "damaged", problem, breaks_of(fact.key, survey), RESTORE)
 
 
 def _snapshot_problem(snapshot: Snapshot, survey: Survey, fold: Fold | None) -> str | None:
@@ -215,7 +192,7 @@ def _tail(survey: Survey) -> Iterator[Finding]:
     end = max(survey.head, survey.boundary)
     newest = max(survey.snapshots, default=0)
     if newest > end:
-        yield from _missing(end + 1, newest, f"the end of the journal is lost: {snapshot_key(newest)} is of it")
+        yield from _missing(end + 1, newest, survey, f"the end of the journal is lost: {snapshot_key(newest)} is of it")
     for fact in survey.nodes:
         sight = fact.sight
         if sight is None or sight.seq <= survey.boundary:
@@ -223,7 +200,7 @@ def _tail(survey: Survey) -> Iterator[Finding]:
         segment = survey.segments.get(sight.seq)
         if sight.seq > end:
             breaks = f"the end of the journal is lost, or the store went back in time: node {sight.id} has read it"
-            yield from _missing(end + 1, sight.seq, breaks)
+            yield from _missing(end + 1, sight.seq, survey, breaks)
         elif segment is not None and segment.segment is not None and sight.hash and segment.hash != sight.hash:
             what = f"node {sight.id} has read other bytes there ({sight.hash[:12]}...)"
             yield Finding(segment.key, "damaged", what, "the one history: the store went back in time", RESTORE)

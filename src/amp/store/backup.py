@@ -15,7 +15,18 @@ from amp.store.audit import plane_of
 from amp.store.facts import Boundary, Kind, Survey, kind_of, number_of
 from amp.store.findings import Report
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import Header, Snapshot, boundary_key, seal, segment_key, snapshot_key, unseal
+from amp.store.segment import (
+    Damaged,
+    Header,
+    Snapshot,
+    TooNew,
+    boundary_key,
+    parse,
+    seal,
+    segment_key,
+    snapshot_key,
+    unseal,
+)
 from amp.store.survey import Progress, each, fetch
 
 _ATTEMPTS, _PAUSE = 5, 0.5
@@ -58,16 +69,25 @@ async def back_up(source: Objects, target: Objects, *, all_kept: bool, progress:
     copy = _Copy(source, target, progress)
     newest = max(what.snapshots, default=0)
     snapshot = await copy.snapshot(newest) if newest else None
-    posts = [seq for seq, _ in snapshot.posts if seq < what.base] if snapshot else []
+    posts = [seq for seq, _ in snapshot.posts if seq <= what.base] if snapshot else []
     keys = [segment_key(seq) for seq in (*posts, *range(what.base + 1, what.head + 1))]
     keys += [snapshot_key(seq) for seq in what.snapshots if seq != newest]
-    if what.base and await fetch(source, segment_key(what.base)) is not None:
+    if what.base and what.base not in posts and await _is_whole(source, what.base):
         keys.append(segment_key(what.base))
     copy.expect(len(keys) + len(what.blobs) + 3)
     await each([*keys, *what.blobs], copy.copy)
     await _copy_boundary(copy, what, snapshot)
     await copy.copy(_PLANE)
     return what.head
+
+
+async def _is_whole(source: Objects, seq: int) -> bool:
+    """Tell whether a segment that a copy can do without is there to be copied."""
+    data = await fetch(source, segment_key(seq))
+    try:
+        return data is not None and parse(data, seq).header.seq == seq
+    except (Damaged, TooNew):
+        return False
 
 
 async def _look(source: Objects, *, all_kept: bool) -> _Source:

@@ -10,6 +10,7 @@ Verdict = Literal["whole", "damaged", "unreadable"]
 
 RESTORE = "restore a backup (amp store restore) into an empty store"
 PUT_BACK = "stop all nodes and copy this one object from a backup"
+COPY = "amp store backup, and amp store restore of that copy into an empty store: it begins at the snapshot"
 REPAIR = "run: amp store repair"
 
 #: What a lost or damaged elect or resign below the boundary breaks (C3).
