@@ -72,7 +72,7 @@ def _plane(survey: Survey) -> Iterator[Finding]:
     for fact in [*survey.gc.values(), *survey.nodes]:
         if plane and fact.plane and fact.plane != plane:
             what = f"it belongs to the plane {fact.plane}, not to {plane}"
-            yield Finding(fact.key, "damaged", what, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
+            yield _damaged(fact, what, survey)
 
 
 def _alone(survey: Survey) -> Iterator[Finding]:
@@ -88,7 +88,11 @@ def _alone(survey: Survey) -> Iterator[Finding]:
             breaks = "nothing: it lies below the boundary, where it may be gone"
             yield Finding(fact.key, "damaged", fact.damage, breaks, f"{REPAIR}, to delete it", deletable=True)
         elif fact.damage is not None:
-            yield Finding(fact.key, "damaged", fact.damage, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
+            yield _damaged(fact, fact.damage, survey)
+
+
+def _damaged(fact: Fact, what: str, survey: Survey) -> Finding:
+    return Finding(fact.key, "damaged", what, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
 
 
 def _is_useless(fact: Fact, survey: Survey, posts: dict[int, int] | None) -> bool:
@@ -116,9 +120,7 @@ def _chain(survey: Survey) -> tuple[list[Finding], dict[int, Fold]]:
             continue
         problem = _follow_problem(Segment(fact.segment, fact.hash, b""), before, plane)
         if problem:
-            found.append(
-                Finding(fact.key, "damaged", problem, breaks_of(fact.key, survey), remedy_of(fact.key, survey))
-            )
+            found.append(_damaged(fact, problem, survey))
         before, fold = Position(fact.segment, fact.hash), carry(fold, fact.segment)
         if fold is not None:
             folds[seq] = fold
@@ -165,7 +167,7 @@ def _snapshots(survey: Survey, folds: dict[int, Fold]) -> Iterator[Finding]:
             remedy = f"{REPAIR}, to delete it"
             yield Finding(fact.key, "note", "it is older than the boundary", "nothing", remedy, deletable=True)
         elif problem := _snapshot_problem(fact.snapshot, survey, folds.get(seq)):
-            yield Finding(fact.key, "damaged", problem, breaks_of(fact.key, survey), RESTORE)
+            yield _damaged(fact, problem, survey)
 
 
 def _snapshot_problem(snapshot: Snapshot, survey: Survey, fold: Fold | None) -> str | None:
