@@ -194,8 +194,11 @@ class Campaign:
         end = self._now() + _RECOVERY
         while self._now() < end:
             await asyncio.sleep(0.05)
-            states = [self._scene.states.get(server.run, ("silent", 0))[0] for server in self._stage.servers]
-            whole = sorted(states) == ["HOT_STANDBY"] * (len(states) - 1) + ["MASTER"]
+            said = [self._scene.states.get(server.run, ("silent", 0)) for server in self._stage.servers]
+            states = [state for state, _ in said]
+            # An ex-leader that has not heard of its successor says HOT_STANDBY, too: of an earlier term.
+            one_term = len({term for _, term in said}) == 1
+            whole = one_term and sorted(states) == ["HOT_STANDBY"] * (len(states) - 1) + ["MASTER"]
             acked = self._scene.acked
             if whole and len(acked) - bisect_left(acked, lifted) >= 5:
                 return ""
