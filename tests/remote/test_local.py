@@ -122,7 +122,7 @@ async def test_cancelling_ends_the_shell_and_leaves_no_files(machine: LocalMachi
     with pytest.raises(asyncio.CancelledError):
         await job
     assert await gone(int(shell.read_text()))
-    assert list((Path(run_dir).parent / "work").iterdir()) == []
+    assert list((Path(run_dir).parent / "work/run").iterdir()) == []
 
 
 async def test_our_own_environment_does_not_reach_commands(

@@ -14,4 +14,4 @@ def local_machines(location: Location) -> tuple[Machine, str]:
         raise Invalid(f"Unknown location '{location.spec}': this version can only run at localhost")
     given = location.config.get("onbox.base.dir")
     base = given if isinstance(given, str) and given else f"/tmp/brooklyn-{local_user()}"  # noqa: S108 - Brooklyn's own
-    return LocalMachine(f"{base}/.amp/run"), base
+    return LocalMachine(f"{base}/.amp"), base

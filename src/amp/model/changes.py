@@ -104,7 +104,10 @@ class LocationRemoved(Change, frozen=True):
 
 
 class TaskStarted(Change, frozen=True):
-    """A task began: one run of an effector on an entity, or a part of one (`parent`). `node` ran it in `term`."""
+    """A task began: one run of an effector on an entity, or a part of one (`parent`). `node` ran it in `term`.
+
+    `work`: what it does where no effector says so, for whoever has to go on with it.
+    """
 
     id: TaskId
     entity: EntityId
@@ -117,6 +120,49 @@ class TaskStarted(Change, frozen=True):
     node: str = ""
     term: int = 0
     user: str = ""
+    work: dict[str, Any] = {}
+
+
+class TaskResumed(Change, frozen=True):
+    """A task that an earlier leader left under way goes on, on `node` in `term`."""
+
+    id: TaskId
+    node: str = ""
+    term: int = 0
+    at_ms: int = 0
+
+
+class StepStarted(Change, frozen=True):
+    """A step of a task is about to begin; written before anything of it happens outside.
+
+    `id`: durable, of this one try, unique in the plane; of a pure step its name, unique in the task. `kind`: pure |
+    idempotent | attachable | once. `host`: the machine that it runs on; `turn`: what others wait for meanwhile;
+    `env`: its environment as it may be shown; `on_interrupt`: fail | rerun, where its end cannot be known.
+    """
+
+    task: TaskId
+    id: str
+    kind: str = "attachable"
+    node: str = ""
+    term: int = 0
+    at_ms: int = 0
+    host: str = ""
+    turn: str = ""
+    env: dict[str, str] = {}
+    on_interrupt: str = "fail"
+
+
+class StepEnded(Change, frozen=True):
+    """A step ended. `status`: completed | failed | cancelled | void (never began, never will) | interrupted (its end
+    cannot be known). The streams are the last of what it wrote, without secrets."""
+
+    task: TaskId
+    id: str
+    status: str = "completed"
+    at_ms: int = 0
+    outcome: Any = None
+    stdout: str = ""
+    stderr: str = ""
 
 
 class TaskEnded(Change, frozen=True):
@@ -151,6 +197,9 @@ AnyChange = (
     | LocationAdded
     | LocationRemoved
     | TaskStarted
+    | TaskResumed
+    | StepStarted
+    | StepEnded
     | TaskEnded
     | AccessSet
     | PlaneReset

@@ -47,6 +47,35 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One try of what a task does, as `StepStarted` and `StepEnded` tell it; `status` is `running` between them."""
+
+    id: str
+    kind: str
+    node: str = ""
+    term: int = 0
+    begun_ms: int = 0
+    host: str = ""
+    turn: str = ""
+    env: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    on_interrupt: str = "fail"
+    status: str = "running"
+    ended_ms: int | None = None
+    outcome: Any = None
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """That a task went on under another leader."""
+
+    node: str
+    term: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One run of an effector or a part of one. `status`: running | completed | failed | cancelled | interrupted."""
 
@@ -67,3 +96,6 @@ class Task:
     ended_ms: int | None = None
     result: Any = None
     error: str | None = None
+    work: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    steps: tuple[Step, ...] = ()
+    resumed: tuple[Resumption, ...] = ()

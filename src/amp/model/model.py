@@ -13,7 +13,7 @@ from typing import Any
 
 from amp.kit.ids import EntityId, LocationId, TaskId
 from amp.model import changes as c
-from amp.model.entity import Entity, Location, Task
+from amp.model.entity import Entity, Location, Resumption, Step, Task
 
 #: Tasks kept for each entity, and for all that are gone together, the oldest that ended forgotten first (Brooklyn:
 #: brooklyn.gc.maxTasksPerTag). Parts of a task are not counted: they go with the whole.
@@ -159,11 +159,54 @@ class Model:
             node=change.node,
             term=change.term,
             user=change.user,
+            work=change.work,
         )
         self.tasks_of.setdefault(change.entity, []).append(change.id)
         if change.parent in self.tasks:
             parent = self.tasks[change.parent]
             self.tasks[change.parent] = replace(parent, children=(*parent.children, change.id))
+
+    def _task_resumed(self, change: c.TaskResumed) -> None:
+        task = self.tasks.get(change.id)
+        if task is not None and task.status == "running":
+            again = Resumption(change.node, change.term, change.at_ms)
+            self.tasks[change.id] = replace(task, resumed=(*task.resumed, again))
+
+    def _step_started(self, change: c.StepStarted) -> None:
+        task = self.tasks.get(change.task)
+        if task is None or any(step.id == change.id for step in task.steps):
+            return
+        step = Step(
+            id=change.id,
+            kind=change.kind,
+            node=change.node,
+            term=change.term,
+            begun_ms=change.at_ms,
+            host=change.host,
+            turn=change.turn,
+            env=change.env,
+            on_interrupt=change.on_interrupt,
+        )
+        self.tasks[change.task] = replace(task, steps=(*task.steps, step))
+
+    def _step_ended(self, change: c.StepEnded) -> None:
+        task = self.tasks.get(change.task)
+        if task is None:
+            return
+        steps = tuple(
+            replace(
+                step,
+                status=change.status,
+                ended_ms=change.at_ms,
+                outcome=change.outcome,
+                stdout=change.stdout,
+                stderr=change.stderr,
+            )
+            if step.id == change.id and step.status == "running"
+            else step
+            for step in task.steps
+        )
+        self.tasks[change.task] = replace(task, steps=steps)
 
     def _task_ended(self, change: c.TaskEnded) -> None:
         task = self.tasks.get(change.id)
@@ -245,7 +288,27 @@ def _task_changes(task: Task) -> Iterator[c.AnyChange]:
         node=task.node,
         term=task.term,
         user=task.user,
+        work=dict(task.work),
     )
+    for again in task.resumed:
+        yield c.TaskResumed(task.id, again.node, again.term, again.at_ms)
+    for step in task.steps:
+        yield c.StepStarted(
+            task=task.id,
+            id=step.id,
+            kind=step.kind,
+            node=step.node,
+            term=step.term,
+            at_ms=step.begun_ms,
+            host=step.host,
+            turn=step.turn,
+            env=dict(step.env),
+            on_interrupt=step.on_interrupt,
+        )
+        if step.status != "running":
+            yield c.StepEnded(
+                task.id, step.id, step.status, step.ended_ms or 0, step.outcome, step.stdout, step.stderr
+            )
     if task.status != "running":
         yield c.TaskEnded(task.id, task.status, task.ended_ms or 0, task.result, task.error)
 
@@ -262,6 +325,9 @@ _APPLY: dict[type[c.Change], Callable[[Model, Any], None]] = {
     c.LocationAdded: Model._location_added,
     c.LocationRemoved: Model._location_removed,
     c.TaskStarted: Model._task_started,
+    c.TaskResumed: Model._task_resumed,
+    c.StepStarted: Model._step_started,
+    c.StepEnded: Model._step_ended,
     c.TaskEnded: Model._task_ended,
     c.AccessSet: Model._access_set,
     c.PlaneReset: Model._plane_reset,

@@ -12,13 +12,16 @@ import getpass
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from amp.kit.errors import Invalid
+from amp.remote.attach import Command, Progress
 from amp.remote.command import check
+from amp.remote.detached import Detached
 from amp.remote.machine import Process, Result
 
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -27,10 +30,12 @@ _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 
 
 class LocalMachine:
-    """The machine that AMP runs on. `work`: where scripts and streams lie while a command runs (private to us)."""
+    """The machine that AMP runs on. `root`: where scripts and streams lie (`.amp`, private to us)."""
 
-    def __init__(self, work: str) -> None:
-        self._work = work
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._work = f"{root}/run"
+        self._detached = Detached(Path(root), ended=_ended, lives=_lives, environ=_environment({}))
 
     @property
     def address(self) -> str:
@@ -46,6 +51,42 @@ class LocalMachine:
     def user(self) -> str:
         """Who commands run as."""
         return local_user()
+
+    @property
+    def host(self) -> str:
+        """Tells this machine from others."""
+        return socket.gethostname()
+
+    async def start_command(self, command: Command) -> None:
+        """Begin a command that outlives this process."""
+        await self.make_private(self._root)
+        await self.make_private(self._work)
+        if command.cwd is not None:
+            _made(Path(command.cwd))
+        await self._detached.start(command)
+
+    async def void_command(self, id: str, term: int) -> None:
+        """Decide that a command never runs, unless it was decided before."""
+        await self.make_private(self._root)
+        await self.make_private(self._work)
+        await self._detached.void(id, term)
+
+    async def watch_command(self, id: str, offsets: tuple[int, int], wait: float) -> Progress:
+        """Answer how a command is and what it wrote after these offsets; waits up to `wait` seconds for news."""
+        return await self._detached.watch(id, offsets, wait)
+
+    async def kill_command(self, id: str) -> None:
+        """End a command that runs, with its process group; nothing when it has ended."""
+        await self._detached.kill(id)
+
+    async def forget_command(self, id: str) -> None:
+        """Remove what is kept of a command."""
+        await self._detached.forget(id)
+
+    async def raise_term(self, plane: str, term: int) -> None:
+        """Let no command of a smaller term of this plane begin any more."""
+        await self.make_private(self._root)
+        await self._detached.raise_term(plane, term)
 
     async def run(self, script: str, *, env: Mapping[str, str], cwd: str | None, timeout: float) -> Result:
         """Run a script with bash -e and wait for that shell, not for what it leaves behind."""
@@ -149,6 +190,11 @@ def local_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _lives(pid: int, started: int) -> bool:
+    living = _living(pid)
+    return living is not None and (not started or living.started in (0, started))
 
 
 def _living(pid: int) -> Process | None:

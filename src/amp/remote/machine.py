@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from amp.remote.attach import Command, Progress
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -46,6 +48,35 @@ class Machine(Protocol):
     @property
     def user(self) -> str:
         """Who commands run as."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """Tells this machine from others: a durable command is looked for only where it was begun."""
+        ...
+
+    async def start_command(self, command: Command) -> None:
+        """Begin a command that outlives this process; it stands by its wrapper's verdict from then on."""
+        ...
+
+    async def void_command(self, id: str, term: int) -> None:
+        """Decide that a command never runs, unless it was decided before; `watch_command` then tells which."""
+        ...
+
+    async def watch_command(self, id: str, offsets: tuple[int, int], wait: float) -> Progress:
+        """Answer how a command is and what it wrote after these offsets; waits up to `wait` seconds for news."""
+        ...
+
+    async def kill_command(self, id: str) -> None:
+        """End a command that runs, with its process group; nothing when it has ended."""
+        ...
+
+    async def forget_command(self, id: str) -> None:
+        """Remove what is kept of a command."""
+        ...
+
+    async def raise_term(self, plane: str, term: int) -> None:
+        """Let no command of a smaller term of this plane begin any more."""
         ...
 
     async def run(self, script: str, *, env: Mapping[str, str], cwd: str | None, timeout: float) -> Result:
