@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from amp.kit.ids import EntityId
 from amp.model.changes import AnyChange
+from amp.model.entity import Task
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -29,7 +30,10 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run: its name for people, on which entity, by which effector, for whom."""
+    """What to run: its name for people, on which entity, by which effector, for whom.
+
+    `work`: what to do where no effector says it, in values that the next leader can read.
+    """
 
     entity: EntityId
     name: str
@@ -37,3 +41,9 @@ class Order:
     effector: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     user: str = ""
+    work: Mapping[str, Any] = field(default_factory=dict)
+
+
+def order_of(task: Task) -> Order:
+    """Answer the order that a task was begun by."""
+    return Order(task.entity, task.name, task.description, task.effector, task.parameters, task.user, task.work)

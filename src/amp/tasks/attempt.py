@@ -1,0 +1,108 @@
+"""Makes an act outside happen once as far as that can be known: recorded before it begins, found again by its id.
+
+A try that never began is voided and replaced by one of another id. One whose end cannot be known is marked interrupted,
+and the blueprint's `on-interrupt` decides whether there is another. Nothing is begun that is not recorded durably.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from amp.kit.errors import AmpError, Conflict, Fenced, Invalid
+from amp.model.changes import AnyChange, StepEnded, StepStarted
+from amp.model.entity import Step, Task
+from amp.tasks.step import PURE, RERUN, RUNNING, VOID, Act, Ended, Fate
+from amp.tasks.task import CANCELLED, COMPLETED, FAILED, INTERRUPTED
+
+if TYPE_CHECKING:
+    from amp.tasks.run import Office, Run
+
+#: How often an act whose end is unknown each time is tried in all, where it may be tried again.
+_TRIES = 3
+
+
+class Interrupted(Conflict):
+    """How an act ended cannot be known, and it is not tried again."""
+
+
+class Attempt:
+    """One act of one task. `past`: what was recorded of the task by an earlier leader."""
+
+    def __init__(self, office: Office, run: Run, act: Act, past: Task | None) -> None:
+        self._office = office
+        self._run = run
+        self._act = act
+        steps = [step for step in past.steps if step.kind != PURE] if past else []
+        self._known: Step | None = steps[-1] if steps else None
+        self._old = past is not None and not steps
+        self._tries = 1 + sum(step.status == INTERRUPTED for step in steps)
+
+    async def made(self) -> Ended:
+        """Answer how the act ended. Raises: Interrupted, Invalid, Fenced."""
+        known = self._known
+        if known is not None and known.status in (COMPLETED, FAILED):
+            return Ended(outcome=known.outcome, stdout=known.stdout, stderr=known.stderr)
+        if self._old:
+            # Written before there were durable steps: the command hung on its node, and may have run in part.
+            await self._once_more("", Ended(Fate.UNKNOWN, why="it was begun by a version that kept no track of it"))
+        if known is None or known.status != RUNNING:
+            return await self._fresh([])
+        fate = await self._act.resolve(known.id, known)
+        if fate is Fate.NEVER:
+            return await self._fresh([self._end(known.id, VOID)], known.id)
+        return await self._followed(known.id, known)
+
+    async def _fresh(self, before: Sequence[AnyChange], old: str | None = None) -> Ended:
+        """Begin under a new id; `before` is told in the same commit. `old`: the try that this one replaces."""
+        traits, id = self._act.traits, self._office.new_id()
+        begun = StepStarted(
+            self._run.task, id, traits.kind, self._office.node, self._office.term, self._office.now_ms(),
+            traits.host, traits.turn, dict(traits.env), traits.on_interrupt,
+        )  # fmt: skip
+        await self._run.commit([*before, begun])
+        return await self._followed(id, None)
+
+    async def _followed(self, id: str, known: Step | None) -> Ended:
+        try:
+            if known is None:
+                await self._act.begin(id)
+            ended = await self._act.end(id, known)
+        except Fenced:
+            raise
+        except asyncio.CancelledError:
+            if self._run.recalled:
+                self._tell(id, CANCELLED, await self._act.stop(id))
+            raise
+        except AmpError as error:
+            self._tell(id, FAILED, Ended(outcome={"error": error.message}))
+            raise
+        if ended.fate is Fate.BEGUN:
+            self._tell(id, COMPLETED if ended.error is None else FAILED, ended)
+            return ended
+        if ended.fate is Fate.NEVER:
+            self._tell(id, VOID, ended)
+            raise Invalid(ended.why)
+        return await self._once_more(id, ended)
+
+    async def _once_more(self, id: str, ended: Ended) -> Ended:
+        """Mark a try as interrupted, and make another where that is wanted."""
+        before = [self._end(id, INTERRUPTED, ended)] if id else []
+        if self._act.traits.on_interrupt == RERUN and self._tries < _TRIES:
+            self._tries += 1
+            self._old = False
+            return await self._fresh(before, id)
+        self._run.tell(before)
+        raise Interrupted(
+            f"{self._run.order.name} was interrupted: {ended.why}. It was not run again (on-interrupt: "
+            f"{self._act.traits.on_interrupt}): look at what it has done, then invoke the effector again"
+        )
+
+    def _tell(self, id: str, status: str, ended: Ended) -> None:
+        self._run.tell([self._end(id, status, ended)], lambda: self._act.forget(id))
+
+    def _end(self, id: str, status: str, ended: Ended | None = None) -> AnyChange:
+        told = ended or Ended()
+        now = self._office.now_ms()
+        return StepEnded(self._run.task, id, status, now, told.outcome, told.stdout, told.stderr)

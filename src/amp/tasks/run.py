@@ -1,0 +1,321 @@
+"""What the body of a task gets, and how its story is told: steps, acts outside, notes; from the beginning or on from
+where an earlier leader left it.
+
+A body is written once and runs from its first line under every leader. What its task has recorded is not done again: a
+step that ended answers with its recorded end, a note with its recorded value, an act is found by its durable id. So a
+body must come to the same steps in the same order, and whatever it decides by, or writes between steps, is a note.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from amp.kit.clock import Clock
+from amp.kit.errors import AmpError, Conflict, Fenced, Internal, Invalid
+from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
+from amp.model.changes import AnyChange, StepEnded, StepStarted, TaskEnded, TaskStarted
+from amp.model.entity import Task
+from amp.model.model import Model
+from amp.tasks.attempt import Attempt, Interrupted
+from amp.tasks.step import PURE, Act, Ended
+from amp.tasks.task import CANCELLED, COMPLETED, FAILED, INTERRUPTED, Order, Recorder
+
+_LOG = logging.getLogger(__name__)
+
+Body = Callable[["Run"], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Live:
+    """A task that runs here. `recalled`: a client asked to cancel it. `begun`: its body is entered, or is past."""
+
+    order: Order
+    above: Live | None = None
+    job: asyncio.Task[None] | None = None
+    recalled: bool = False
+    begun: bool = False
+    act: Act | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class Pending:
+    """What is told with the next commit, and what may be done once that is durable."""
+
+    changes: list[AnyChange] = field(default_factory=list)
+    then: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What all runs of one leader share. `later`: does something beside them; `ended`: is told of each end."""
+
+    recorder: Recorder
+    clock: Clock
+    entropy: Entropy
+    node: NodeId
+    term: Term
+    model: Callable[[], Model]
+    later: Callable[[Callable[[], Awaitable[None]]], None]
+    ended: Callable[[TaskId], None]
+    live: dict[TaskId, Live] = field(default_factory=dict)
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return self.clock.read().wall_ms
+
+    def new_id(self) -> str:
+        """Make an id."""
+        return random_id(self.entropy)
+
+    def started(self, task: TaskId, order: Order, parent: TaskId | None) -> TaskStarted:
+        """Write the beginning of a task."""
+        return TaskStarted(
+            id=task,
+            entity=order.entity,
+            name=order.name,
+            description=order.description,
+            effector=order.effector,
+            parameters=dict(order.parameters),
+            parent=parent,
+            submitted_ms=self.now_ms(),
+            node=self.node,
+            term=self.term,
+            user=order.user,
+            work=dict(order.work),
+        )
+
+
+class Run:
+    """One task as its body sees it. `past`: what an earlier leader recorded of it, None for a task that begins."""
+
+    def __init__(self, office: Office, task: TaskId, live: Live, pending: Pending, past: Task | None = None) -> None:
+        self._office = office
+        self._live = live
+        self._pending = pending  # shared by the steps that follow one another
+        self._past = past
+        model = office.model()
+        self._parts = [model.tasks[each] for each in past.children if each in model.tasks] if past else []
+        self._notes = {step.id: step.outcome for step in past.steps if step.kind == PURE} if past else {}
+        self.task = task
+        self.order = live.order
+        self.at_end: list[AnyChange] = []  # committed as one with the end of this task
+
+    @property
+    def has_progress(self) -> bool:
+        """True when something of this task was done under an earlier leader."""
+        return bool(self._past and (self._past.children or self._past.steps))
+
+    @property
+    def recalled(self) -> bool:
+        """True when a client cancelled this task or what it is a part of; False when the node is leaving office."""
+        live: Live | None = self._live
+        while live is not None:
+            if live.recalled:
+                return True
+            live = live.above
+        return False
+
+    async def commit(self, changes: Sequence[AnyChange]) -> None:
+        """Make Changes durable, with what was told before. Raises: Fenced, Unavailable."""
+        told, then = list(self._pending.changes), list(self._pending.then)
+        if told or changes:
+            await self._office.recorder.commit([*told, *changes])
+        del self._pending.changes[: len(told)], self._pending.then[: len(then)]
+        for each in then:
+            self._office.later(each)
+
+    async def note(self, name: str, changes: Sequence[AnyChange] = (), value: Any = None) -> Any:
+        """Write Changes, or a decision, once in the life of this task; answers `value` as it was written first."""
+        if name not in self._notes:
+            now = self._office.now_ms()
+            begun = StepStarted(self.task, name, PURE, self._office.node, self._office.term, now)
+            await self.commit([*changes, begun, StepEnded(self.task, name, COMPLETED, now, value)])
+            self._notes[name] = value
+        return self._notes[name]
+
+    def may_act(self) -> None:
+        """Ask right before each outside act. Raises: Fenced."""
+        if not self._office.recorder.may_act():
+            raise Fenced("this node does not lead any more: the act was not begun")
+
+    def mark(self, name: str, description: str = "") -> None:
+        """Tell of a step in which there was nothing to do."""
+        order = Order(self.order.entity, name, description)
+        if self._recall(order) is None:
+            started = self._office.started(TaskId(self._office.new_id()), order, self.task)
+            self._pending.changes += [started, TaskEnded(started.id, COMPLETED, started.submitted_ms)]
+
+    async def step(self, order: Order | str, body: Body, *, with_next: bool = False) -> Any:
+        """Run a part of this task and answer its result; what it raises is raised on.
+
+        `with_next`: its beginning is told with the first that it tells itself, which comes before it does anything.
+        """
+        if isinstance(order, str):
+            order = Order(self.order.entity, order)
+        known = self._recall(order)
+        if known is not None and known.status != "running":
+            return self._again(known)
+        run = self._part(order, self._pending, known)
+        try:
+            if known is None:
+                self._pending.changes.append(self._office.started(run.task, order, self.task))
+            if not with_next:
+                await self.commit([])
+        except BaseException:
+            self._never_begun(run)
+            raise
+        return await run.ended(body)
+
+    async def act(self, act: Act) -> Ended:
+        """Do this task's one act outside, or wait for the one that was begun; answers how it ended.
+
+        Raises: Interrupted, when that cannot be known and the blueprint wants no second try.
+        """
+        self._live.act = act
+        return await Attempt(self._office, self, act, self._past).made()
+
+    async def together(self, parts: Sequence[tuple[Order, Body]]) -> None:
+        """Run parts side by side and wait for all of them. Raises: Conflict, naming those that failed."""
+        failed: dict[TaskId, str] = {}
+        orders: dict[TaskId, Order] = {}
+        runs: list[tuple[Run, Body]] = []
+        new: list[AnyChange] = []
+        for order, body in parts:
+            known = self._recall(order)
+            if known is not None and known.status != "running":
+                orders[known.id] = order
+                if known.status != COMPLETED:
+                    failed[known.id] = known.error or known.status
+                continue
+            run = self._part(order, Pending(), known)
+            orders[run.task] = order
+            runs.append((run, body))
+            if known is None:
+                new.append(self._office.started(run.task, order, self.task))
+        await self.commit(new)
+        await self._side_by_side(runs, failed)
+        if failed:
+            named = {task: f"{order.name} of {order.entity}" for task, order in orders.items()}
+            said = "; ".join(f"{named[task]}: {error}" for task, error in failed.items())
+            raise Conflict(said if len(parts) == 1 else f"{len(failed)} of {len(parts)} failed: {said}")
+
+    async def _side_by_side(self, runs: Sequence[tuple[Run, Body]], failed: dict[TaskId, str]) -> None:
+        failed.update((run.task, "cancelled") for run, _ in runs)
+
+        async def one(run: Run, body: Body) -> None:
+            try:
+                await run.ended(body)
+            except Fenced:
+                raise
+            except AmpError as error:
+                failed[run.task] = error.message
+            else:
+                del failed[run.task]
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for run, body in runs:
+                    run._live.job = group.create_task(one(run, body))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            for run, _ in runs:
+                if not run._live.begun:
+                    self._never_begun(run)
+
+    def _recall(self, order: Order) -> Task | None:
+        """Answer the part that was recorded for an order and not yet come to, None for one that is new."""
+        wanted = (order.entity, order.name, order.effector)
+        for known in self._parts:
+            if (known.entity, known.name, known.effector) == wanted:
+                self._parts.remove(known)
+                return known
+        return None
+
+    def _again(self, known: Task) -> Any:
+        """Answer, or raise, what a part that has ended did when it ended."""
+        if known.status == COMPLETED:
+            return known.result
+        if known.status == CANCELLED:
+            live = self._live
+            while live.job is None and live.above is not None:
+                live = live.above
+            live.recalled = True  # whoever cancelled it was told so, and the whole goes with it
+            raise asyncio.CancelledError
+        raise Invalid(known.error or f"{known.name} failed")
+
+    def _part(self, order: Order, pending: Pending, known: Task | None) -> Run:
+        task = known.id if known is not None else TaskId(self._office.new_id())
+        live = Live(order, above=self._live)
+        self._office.live[task] = live
+        return Run(self._office, task, live, pending, known)
+
+    def _never_begun(self, run: Run) -> None:
+        # Its beginning may be durable; if so, its end must be told, and is told with the end of the whole.
+        self._office.live.pop(run.task, None)
+        run._live.done.set()
+        if self.recalled:
+            self._pending.changes.append(
+                TaskEnded(run.task, CANCELLED, self._office.now_ms(), None, "cancelled on request")
+            )
+
+    def tell(self, changes: Sequence[AnyChange], then: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Let Changes go with the next commit; `then` comes after they are durable."""
+        self._pending.changes += changes
+        if then is not None:
+            self._pending.then.append(then)
+
+    async def ended(self, body: Body) -> Any:
+        """Run the body and tell how it ended."""
+        self._live.begun = True
+        try:
+            if self._live.recalled:
+                raise asyncio.CancelledError
+            result = await body(self)
+            await self._end(COMPLETED, result=result)
+            return result
+        except Fenced:
+            raise
+        except asyncio.CancelledError:
+            if self.recalled:
+                await self._end(CANCELLED, error="cancelled on request")
+            raise
+        except Interrupted as error:
+            await self._end(INTERRUPTED, error=error.message)
+            raise Conflict(error.message) from None  # what it is a part of has failed
+        except AmpError as error:
+            await self._end(FAILED, error=error.message)
+            raise
+        except Exception as error:
+            # A bug must not leave a task that runs for ever, nor take the leader's other work with it.
+            _LOG.exception("task %s (%s) met a bug", self.task, self.order.name)
+            message = f"internal error: {type(error).__name__}: {error}"
+            await self._end(FAILED, error=message)
+            raise Internal(message) from error
+        finally:
+            self._office.live.pop(self.task, None)
+            self._office.ended(self.task)
+            self._live.done.set()
+
+    async def _end(self, status: str, *, result: Any = None, error: str | None = None) -> None:
+        self._pending.changes += self._left_over()
+        ended = TaskEnded(self.task, status, self._office.now_ms(), result, error)
+        alone = self._live.above is None or self._live.job is not None
+        if status == COMPLETED and not alone and not self.at_end:
+            self._pending.changes.append(ended)  # the next step's beginning takes it along
+        else:
+            await self.commit([*(self.at_end if status == COMPLETED else ()), ended])
+
+    def _left_over(self) -> Iterator[AnyChange]:
+        """End what was recorded under way and what the body did not come to again."""
+        now, model = self._office.now_ms(), self._office.model()
+        parts = list(self._parts)
+        for part in parts:
+            parts += [model.tasks[each] for each in part.children if each in model.tasks]
+            if part.status == "running":
+                yield TaskEnded(part.id, INTERRUPTED, now, None, "left behind when its task went on under a new master")
