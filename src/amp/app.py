@@ -126,7 +126,9 @@ def assemble(
     )
 
     def leader(term: int) -> Leader:
-        return Leader(node.journaling, node, registry, clock, entropy, NodeId(identity.node), Term(term))
+        return Leader(
+            node.journaling, node, registry, clock, entropy, NodeId(identity.node), Term(term), plane=plane.id
+        )
 
     node.make_leader = leader
     return Assembled(node, Door(node, node.journaling, registry, clock, entropy, lambda: node.leader))

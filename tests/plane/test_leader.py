@@ -102,20 +102,32 @@ async def test_after_a_gap_everything_is_looked_at_again(stage: Stage) -> None:
         assert stage.states() == ("ON_FIRE", "ON_FIRE")
 
 
-async def test_a_task_whose_start_was_all_that_was_written_is_ended_too(stage: Stage) -> None:
+async def test_a_task_whose_start_was_all_that_was_written_goes_on_and_one_that_cannot_is_ended(stage: Stage) -> None:
     text = TEXT.replace("name: app", "name: fresh").replace("name: v", "name: w")
     spec, entropy = parse_application(text, standard_registry()), seeded_entropy(9)
     fresh, changes = plan_application(spec, lambda: entropy(6).hex(), now_ms=1, blueprint=text)
     start = c.TaskStarted(TaskId("t"), fresh, "start", effector="start", node="old", term=1)
     gone = c.TaskStarted(TaskId("u"), EntityId("gone"), "stop", effector="stop", node="old", term=1)
-    for change in (*changes, start, gone):
+    part = c.TaskStarted(TaskId("p"), EntityId("gone"), "part", parent=gone.id, node="old", term=1)
+    odd = c.TaskStarted(TaskId("o"), fresh, "odd", work={"do": "what a later version can"}, node="old", term=1)
+    for change in (*changes, start, gone, part, odd):
         stage.plane.model.apply(change)
     async with stage.led():
-        assert {stage.plane.model.tasks[task].status for task in (start.id, gone.id)} == {"interrupted"}
-        assert "node old (term 1)" in (stage.plane.model.tasks[start.id].error or "")
-        assert stage.plane.sensor(fresh, "service.state") == "ON_FIRE"
-        assert "invoke the restart effector" in stage.plane.sensor(fresh, state.PROBLEMS)["interrupted"]
-        assert len(stage.plane.commits) == 1  # all of it as one
+        tasks = stage.plane.model.tasks
+        assert {tasks[task].status for task in (gone.id, part.id, odd.id)} == {"interrupted"}
+        assert "node old (term 1)" in (tasks[gone.id].error or "")
+        assert [(each.node, each.term) for each in tasks[start.id].resumed] == [("new", 2)]
+        assert len([c for c in stage.plane.commits[0] if type(c).__name__ in ("TaskEnded", "TaskResumed")]) == 4
+        assert stage.plane.sensor(fresh, "service.state") == "STARTING"  # it goes on
+
+
+async def test_what_was_left_half_way_with_nothing_to_go_on_with_says_what_to_do(stage: Stage) -> None:
+    for entity, meant in ((stage.v, "STARTING"), (stage.app, "STOPPING")):
+        stage.plane.model.apply(c.SensorSet(entity, state.EXPECTED, state.transition(meant, 1)))
+    async with stage.led():
+        assert stage.states() == ("ON_FIRE", "ON_FIRE")
+        assert "invoke the restart effector" in stage.plane.sensor(stage.v, state.PROBLEMS)["interrupted"]
+        assert "invoke the stop effector" in stage.plane.sensor(stage.app, state.PROBLEMS)["interrupted"]
 
 
 async def test_a_period_that_is_changed_counts_at_once(stage: Stage) -> None:

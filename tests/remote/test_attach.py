@@ -49,7 +49,7 @@ def test_a_pid_file_that_names_nothing(text: str | None) -> None:
     assert process_of("70 68 900\n") == (70, 900)
 
 
-@pytest.mark.parametrize("value", ["", "a b", "it's", "'", "''", "$HOME `id` \\ \"", "two\nlines", "ü\t*"])
+@pytest.mark.parametrize("value", ["", "a b", "it's", "'", "''", '$HOME `id` \\ "', "two\nlines", "ü\t*"])
 def test_any_value_reaches_the_command_as_it_is(value: str) -> None:
     done = subprocess.run(["/bin/sh", "-c", exports({"A": value}) + 'printf %s "$A"'], capture_output=True, check=True)
     assert done.stdout.decode() == value

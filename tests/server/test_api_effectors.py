@@ -8,6 +8,8 @@ import pytest
 from http_node import Node
 
 from amp.kit.errors import Fenced
+from amp.kit.ids import EntityId, TaskId
+from amp.model import changes as c
 
 
 async def app_of(node: Node) -> tuple[str, str]:
@@ -110,6 +112,40 @@ async def test_cancelling(node: Node) -> None:
     assert (body["isCancelled"], body["isError"], body["currentStatus"]) == (True, False, "Cancelled")
 
 
+async def test_streams_are_listed_with_sizes_and_served_as_text(node: Node) -> None:
+    app = EntityId((await app_of(node))[0])
+    task = TaskId("tstream")
+    begun = c.StepStarted(task, "try1", node="aaaaaaaaaa", term=2, env={"A": "1", "KEY": "***"})
+    await node.views.apply([c.TaskStarted(task, app, "install", node="aaaaaaaaaa", term=2), begun])
+    node.requests.live[task] = {"stdout": "so far\n", "stderr": ""}
+    running = (await node.get(f"/activities/{task}")).json()
+    assert running["streams"]["stdout"] == {
+        "link": f"/v1/activities/{task}/stream/stdout",
+        "metadata": {"name": "stdout", "size": 7, "sizeText": "7 B"},
+    }
+    answer = await node.get(f"/activities/{task}/stream/stdout")
+    assert (answer.status_code, answer.text) == (200, "so far\n")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert (await node.get(f"/activities/{task}/stream/env")).text == "A=1\nKEY=***\n"
+    assert (await node.get(f"/activities/{task}/stream/none")).status_code == 404
+
+    node.requests.live.clear()
+    await node.views.apply([
+        c.TaskResumed(task, "bbbbbbbbbb", 3, 1_700_000_000_500),
+        c.StepEnded(task, "try1", "interrupted", 1_700_000_000_500, stdout="half"),
+        c.StepStarted(task, "lost", node="bbbbbbbbbb", term=3), c.StepEnded(task, "lost", "void"),
+        c.StepStarted(task, "try2", node="bbbbbbbbbb", term=3),
+        c.StepEnded(task, "try2", "completed", 1_700_000_000_900, {"exit": 0}, "whole\n", "warned\n"),
+        c.TaskEnded(task, "completed", 1_700_000_001_000),
+    ])  # fmt: skip
+    text = (await node.get(f"/activities/{task}/stream/stdout")).text
+    assert text == "half\n[interrupted here: its end is not known]\nwhole\n"
+    ended = (await node.get(f"/activities/{task}")).json()
+    assert "failover: went on on node bbbbbbbbbb in term 3" in ended["detailedStatus"]
+    assert "step try2: begun on node bbbbbbbbbb in term 3, completed" in ended["detailedStatus"]
+    assert {"failover": {"node": "bbbbbbbbbb", "term": 3, "timeUtc": 1_700_000_000_500}} in ended["tags"]
+
+
 async def test_activities_of_an_entity(node: Node) -> None:
     app, at = await app_of(node)
     node.requests.held.add("restart")
@@ -129,8 +165,6 @@ async def test_activities_of_an_entity(node: Node) -> None:
 
 
 async def test_tasks_below_a_task(node: Node) -> None:
-    from amp.model import changes as c
-
     app, at = await app_of(node)
     node.requests.held.add("restart")
     root = (await node.post(f"{at}/restart?timeout=0")).json()["id"]
@@ -147,13 +181,11 @@ async def test_tasks_below_a_task(node: Node) -> None:
     assert children[0]["children"][0]["link"] == "/v1/activities/t2"
     below = (await node.get(f"/activities/{root}/children/recurse")).json()
     assert set(below) == {"t1", "t2"}
-    assert (below["t2"]["isError"], below["t2"]["currentStatus"]) == (True, "Failed: its node went away")
+    assert (below["t2"]["isError"], below["t2"]["currentStatus"]) == (True, "Failed: interrupted")
     assert set((await node.get(f"/activities/{root}/children/recurse?maxDepth=1")).json()) == {"t1"}
 
 
 async def test_an_entity_that_goes_with_its_effector(node: Node) -> None:
-    from amp.model import changes as c
-
     app, at = await app_of(node)
     node.requests.held.add("stop")
     before = node.views.seq

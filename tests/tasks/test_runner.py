@@ -30,7 +30,9 @@ def plane() -> FakePlane:
 @asynccontextmanager
 async def runner(plane: FakePlane) -> AsyncIterator[Runner]:
     async with asyncio.TaskGroup() as group:
-        yield Runner(plane, FakeClock(), seeded_entropy(), group, node=NodeId("n"), term=Term(4), model=lambda: plane.model)
+        yield Runner(
+            plane, FakeClock(), seeded_entropy(), group, node=NodeId("n"), term=Term(4), model=lambda: plane.model
+        )
 
 
 def named(plane: FakePlane, name: str) -> Task:

@@ -15,7 +15,7 @@ import msgspec
 from amp.blueprint import yaml
 from amp.kit.durations import parse_duration
 from amp.kit.errors import Invalid
-from amp.model.registry import BOOLEAN, DURATION, INTEGER, MAP, STRING, Parameter
+from amp.model.registry import BOOLEAN, DURATION, INTEGER, MAP, ON_INTERRUPT, STRING, Parameter
 
 _TRUE = frozenset(("true", "yes", "t", "y"))
 _FALSE = frozenset(("false", "no", "f", "n"))
@@ -111,10 +111,26 @@ def _map(value: Any) -> dict[str, Any]:
     raise _cannot(value, "a map")
 
 
+def _on_interrupt(value: Any) -> str:
+    word = as_text(value).strip().lower()
+    if word == "ask":
+        raise Invalid("this version does not ask: write fail (the default) and invoke the effector again, or rerun")
+    if word not in ("fail", "rerun"):
+        raise _cannot(value, "what to do after an interruption (fail or rerun)")
+    return word
+
+
 def _cannot(value: Any, wanted: str) -> Invalid:
     names: dict[type, str] = {dict: "a map", list: "a list", bool: "a boolean", str: "the text"}
     shown = f" {value!r}" if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     return Invalid(f"cannot read {names.get(type(value), 'the number')}{shown[:80]} as {wanted}")
 
 
-_COERCERS = {STRING: _text, BOOLEAN: _boolean, INTEGER: _integer, DURATION: _duration, MAP: _map}
+_COERCERS = {
+    STRING: _text,
+    BOOLEAN: _boolean,
+    INTEGER: _integer,
+    DURATION: _duration,
+    MAP: _map,
+    ON_INTERRUPT: _on_interrupt,
+}

@@ -34,15 +34,15 @@ class Parent:
     async def start(self, parameters: dict[str, Any]) -> None:
         """Start all children that can be started. Raises: AmpError."""
         refuse_locations(parameters)
-        await self._update({state.NOT_UP: _STARTING, state.PROBLEMS: {}, **self._meant("STARTING")})
+        await self._note("starting", {state.NOT_UP: _STARTING, state.PROBLEMS: {}, **self._meant("STARTING")})
         await self._bring_up("start", self._children())
 
     async def restart(self, parameters: dict[str, Any]) -> None:
         """Restart the children that are not deliberately stopped. Raises: AmpError."""
-        await self._update({state.NOT_UP: _STARTING, state.PROBLEMS: {}, **self._meant("STARTING")})
-        await self._bring_up(
-            "restart", [child for child in self._children() if child.sensors.get(state.STATE) != "STOPPED"]
-        )
+        running = [child.id for child in self._children() if child.sensors.get(state.STATE) != "STOPPED"]
+        running = await self._run.note("running", (), running)
+        await self._note("starting", {state.NOT_UP: _STARTING, state.PROBLEMS: {}, **self._meant("STARTING")})
+        await self._bring_up("restart", [child for child in self._children() if child.id in running])
 
     async def stop(self, parameters: dict[str, Any]) -> None:
         """Stop all children; an application is forgotten then. Raises: AmpError."""
@@ -54,7 +54,7 @@ class Parent:
 
     async def stop_children(self) -> None:
         """Stop all children that can be stopped. Raises: AmpError; the parent is ON_FIRE then."""
-        await self._update(self._meant("STOPPING"))
+        await self._note("stopping", self._meant("STOPPING"))
         try:
             await self._run.together(self._parts(self._around, [_order(child, "stop") for child in self._children()]))
         except Fenced:
@@ -110,6 +110,9 @@ class Parent:
     def _changes(self, updates: dict[str, Any]) -> list[AnyChange]:
         entity = self._entity()
         return state.as_changes(entity, state.updated(entity.sensors, updates), self._around.now_ms())
+
+    async def _note(self, name: str, updates: dict[str, Any]) -> None:
+        await self._run.note(name, self._changes(updates))
 
     async def _update(self, updates: dict[str, Any]) -> None:
         await self._run.commit(self._changes(updates))

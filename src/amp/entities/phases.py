@@ -9,12 +9,14 @@ from typing import Any
 
 from amp.entities import config
 from amp.entities.process import Home
+from amp.entities.shell import Shell
 from amp.entities.surroundings import Surroundings
 from amp.kit.durations import format_duration
 from amp.kit.errors import Invalid
 from amp.model.entity import Entity
-from amp.remote.command import last_lines, mask
+from amp.remote.command import last_lines
 from amp.tasks.runner import Run
+from amp.tasks.step import FAIL, RERUN
 
 #: A command that takes longer has forgotten to put its process into the background; seconds.
 LIMIT = 2 * 3600.0
@@ -41,17 +43,37 @@ async def launch(around: Surroundings, run: Run, at: Home) -> None:
     await _around(around, run, at, "post", "launch")
 
 
-async def command(run: Run, at: Home, phase: str, script: str, cwd: str | None, limit: float = LIMIT) -> None:
-    """Run a command of a phase. Raises: Invalid, with the exit code and the last words of its errors."""
-    run.may_act()
-    result = await at.machine.run(script, env=at.setup.env, cwd=cwd, timeout=limit)
-    if result.exit == 0:
+async def command(
+    around: Surroundings,
+    run: Run,
+    at: Home,
+    phase: str,
+    script: str,
+    cwd: str | None,
+    *,
+    limit: float = LIMIT,
+    on_interrupt: str | None = None,
+    turn: str = "",
+) -> None:
+    """Run a command of a phase as the task's act; it goes on when this node does not.
+
+    `on_interrupt` None: as the entity is configured. Raises: Invalid, with the exit code and the last words of its
+    errors; Conflict, when its end cannot be known.
+    """
+    entity = around.entity(run.order.entity)
+    wanted = on_interrupt or config.text(around.model(), entity, around.kind(entity), "on-interrupt") or FAIL
+    shell = Shell(around, run, at, script, cwd, limit=limit, on_interrupt=wanted, turn=turn)
+    ended = await run.act(shell)
+    code = ended.outcome.get("exit") if isinstance(ended.outcome, dict) else None
+    if code == 0:
         return
-    said = last_lines(mask(result.stderr, at.setup.env)) or last_lines(mask(result.stdout, at.setup.env))
+    if isinstance(ended.outcome, dict) and "error" in ended.outcome:
+        raise Invalid(ended.outcome["error"])
+    said = last_lines(ended.stderr) or last_lines(ended.stdout)
     how = (
         f"did not end within {format_duration(limit)} and was ended"
-        if result.exit is None
-        else f"failed with return code {result.exit}"
+        if code is None
+        else f"failed with return code {code}"
     )
     raise Invalid(f"The {phase} command {how}" + (f":\n{said}" if said else " and said nothing"))
 
@@ -78,14 +100,19 @@ async def _install_once(around: Surroundings, run: Run, at: Home) -> None:
     entity, script = _command_of(around, run, "install.command")
     if script is None:
         return
-    async with around.turns[f"install {at.setup.install_dir}"]:
+    turn = f"install {at.setup.install_dir}"
+    async with around.turns.take(turn, run.task):
         marker = f"{at.setup.install_dir}/{_MARKER}"
-        if await at.machine.read_file(marker) is not None:
+        if not run.has_progress and await at.machine.read_file(marker) is not None:
             run.mark(f"installed before: {at.setup.install_dir}")
             return
         await run.step(
             f"installing {_shown(around, entity)}",
-            lambda part: command(part, at, "install", script, at.setup.install_dir),
+            # Its marker makes it safe to run again.
+            lambda part: command(
+                around, part, at, "install", script, at.setup.install_dir, on_interrupt=RERUN, turn=turn
+            ),
+            with_next=True,
         )
         run.may_act()
         await at.machine.write_file(marker, f"{around.now_ms()}\n".encode())
@@ -102,7 +129,9 @@ async def _main(around: Surroundings, run: Run, at: Home, phase: str, doing: str
     entity, script = _command_of(around, run, f"{phase}.command")
     if script is not None:
         await run.step(
-            f"{doing} {_shown(around, entity)}", lambda part: command(part, at, phase, script, at.setup.run_dir)
+            f"{doing} {_shown(around, entity)}",
+            lambda part: command(around, part, at, phase, script, at.setup.run_dir),
+            with_next=True,
         )
 
 
@@ -113,7 +142,7 @@ async def _around(around: Surroundings, run: Run, at: Home, when: str, phase: st
     if script is None:
         run.mark(name)
     else:
-        await run.step(name, lambda part: command(part, at, f"{when}-{phase}", script, None))
+        await run.step(name, lambda part: command(around, part, at, f"{when}-{phase}", script, None), with_next=True)
 
 
 def _command_of(around: Surroundings, run: Run, key: str) -> tuple[Entity, str | None]:

@@ -41,6 +41,7 @@ class Home:
 
     machine: Machine
     setup: Setup
+    base: str
 
 
 def home(around: Surroundings, entity: Entity) -> Home | None:
@@ -49,7 +50,7 @@ def home(around: Surroundings, entity: Entity) -> Home | None:
     if place is None:
         return None
     machine, base = around.machines(place)
-    return Home(machine, setup(around.model(), entity, around.kind(entity), base))
+    return Home(machine, setup(around.model(), entity, around.kind(entity), base), base)
 
 
 async def look(around: Surroundings, entity: Entity, at: Home) -> Sight:

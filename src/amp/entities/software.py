@@ -37,17 +37,17 @@ class Software:
     async def start(self, parameters: dict[str, Any]) -> None:
         """Bring the process up; nothing to do when it is. Raises: AmpError."""
         phases.refuse_locations(parameters)
-        async with self._around.turns[self._id]:
+        async with self._around.turns.take(self._id, self._run.task):
             await self._guarded(self._start)
 
     async def stop(self, parameters: dict[str, Any]) -> None:
         """End the process and give the machine back. Raises: AmpError."""
-        async with self._around.turns[self._id]:
+        async with self._around.turns.take(self._id, self._run.task):
             await self._guarded(lambda: self._stop(parameters["stopProcessMode"], parameters["stopMachineMode"]))
 
     async def restart(self, parameters: dict[str, Any]) -> None:
         """End the process and launch it again; with a new machine where that is asked or there is none."""
-        async with self._around.turns[self._id]:
+        async with self._around.turns.take(self._id, self._run.task):
             await self._guarded(lambda: self._restart(parameters["restartMachine"] == "true"))
         if parameters["restartChildren"]:
             kinds = {child: self._around.kind(self._around.entity(child)) for child in self._entity().children}
@@ -86,15 +86,17 @@ class Software:
             await self._update({state.PROBLEMS: problems, **self._meant("ON_FIRE")})
 
     async def _start(self) -> None:
-        if await self._already_up():
+        # What was begun under an earlier leader is gone on with: a process that is up may lack its post-launch.
+        if not self._run.has_progress and await self._already_up():
             self._run.at_end += self._changes(self._up())
             return
-        await self._update(
+        await self._note(
+            "starting",
             {
                 state.PROBLEMS: {},
                 state.NOT_UP: {process.RUNNING: process.NO_INFORMATION},
                 **self._meant("STARTING"),
-            }
+            },
         )
         place = place_of(self._around.model(), self._entity())
         await self._run.step(f"provisioning ({place.name})", lambda run: self._provision(run, place))
@@ -159,16 +161,17 @@ class Software:
             await self._update({process.RUNNING: True, state.NOT_UP: {}})
             return
         limit = config.seconds(model, entity, kind, "start.timeout")
-        sight = await run.step(f"check-running {_shown(entity, kind.short)}", lambda part: self._poll(part, at, limit))
-        await self._update(process.sighted(self._entity().sensors, sight))
+        await run.step(f"check-running {_shown(entity, kind.short)}", lambda part: self._poll(part, at, limit))
 
-    async def _poll(self, run: Run, at: Home, limit: float) -> process.Sight:
+    async def _poll(self, run: Run, at: Home, limit: float) -> None:
         pause, begun = 0.1, self._around.clock.read().boot
         while True:
             run.may_act()
             sight = await process.look(self._around, self._entity(), at)
             if sight.running:
-                return sight
+                changed = process.sighted(self._entity().sensors, sight)
+                run.at_end += state.as_changes(self._entity(), changed, self._around.now_ms())
+                return
             if self._around.clock.read().boot - begun >= limit:
                 raise Invalid(
                     f"{self._entity().name} did not come up within start.timeout ({limit:g} s): {process.NOT_RUNNING}"
@@ -177,11 +180,11 @@ class Software:
             pause = min(pause * 1.1, 5.0)
 
     async def _stop(self, process_mode: str, machine_mode: str) -> None:
-        stopped = state.expected(self._entity().sensors) == "STOPPED"
+        stopped = await self._run.note("stopped", (), state.expected(self._entity().sensors) == "STOPPED")
         at = process.home(self._around, self._entity())
         await self._run.step("pre-stop", lambda run: run.commit(self._stopping()))
         if at is not None and process_mode != "NEVER" and not (stopped and process_mode == "IF_NOT_STOPPED"):
-            await self._run.step("stopping (process)", lambda run: self._end_process(run, at))
+            await self._run.step("stopping (process)", lambda run: self._end_process(run, at), with_next=True)
         changes = state.cleared(self._entity(), _GONE_WITH_PROCESS if process_mode != "NEVER" else ())
         if machine_mode != "NEVER":
             changes += self._released()
@@ -195,9 +198,10 @@ class Software:
         entity = self._entity()
         command = config.text(self._around.model(), entity, self._around.kind(entity), "stop.command")
         if command is None:
+            await run.commit([])
             await process.end(self._around, run, entity, at)
         else:
-            await phases.command(run, at, "stop", command, at.setup.run_dir, phases.STOP_LIMIT)
+            await phases.command(self._around, run, at, "stop", command, at.setup.run_dir, limit=phases.STOP_LIMIT)
 
     def _released(self) -> list[AnyChange]:
         entity = self._entity()
@@ -210,20 +214,22 @@ class Software:
 
     async def _restart(self, new_machine: bool) -> None:
         at = process.home(self._around, self._entity())
-        if at is None or new_machine:
-            await self._run.step("stopping (process)", lambda run: self._best_effort(run, at))
-            await self._run.commit([*self._stopping(), *self._released()])
-            await self._start()
-            return
         # A start that came to its end once has installed; one that did not is done from its beginning.
-        launch_only = state.expected(self._entity().sensors) == "RUNNING"
-        await self._update({process.RUNNING: False, **self._meant("STOPPING")})
-        await self._run.step("stopping (process)", lambda run: self._best_effort(run, at))
-        await self._run.commit(state.cleared(self._entity(), _GONE_WITH_PROCESS))
-        if not launch_only:
+        installed = state.expected(self._entity().sensors) == "RUNNING"
+        how = "anew" if at is None or new_machine else "launch" if installed else "start"
+        how = await self._run.note("how", (), how)
+        if at is None or how == "anew":
+            await self._run.step("stopping (process)", lambda run: self._best_effort(run, at), with_next=True)
+            await self._run.note("released", [*self._stopping(), *self._released()])
             await self._start()
             return
-        await self._update({state.PROBLEMS: {}, **self._meant("STARTING")})
+        await self._note("stopping", {process.RUNNING: False, **self._meant("STOPPING")})
+        await self._run.step("stopping (process)", lambda run: self._best_effort(run, at), with_next=True)
+        await self._run.note("ended", state.cleared(self._entity(), _GONE_WITH_PROCESS))
+        if how == "start":
+            await self._start()
+            return
+        await self._note("starting", {state.PROBLEMS: {}, **self._meant("STARTING")})
         await self._run.step("launch", lambda run: phases.launch(self._around, run, at))
         await self._run.step("post-start", lambda run: self._await_running(run, at))
         self._run.at_end += self._changes(self._up())
@@ -261,6 +267,9 @@ class Software:
     def _changes(self, updates: dict[str, Any]) -> list[AnyChange]:
         entity = self._entity()
         return state.as_changes(entity, state.updated(entity.sensors, updates), self._around.now_ms())
+
+    async def _note(self, name: str, updates: dict[str, Any]) -> None:
+        await self._run.note(name, self._changes(updates))
 
     async def _update(self, updates: dict[str, Any]) -> None:
         await self._run.commit(self._changes(updates))

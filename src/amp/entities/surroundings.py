@@ -6,10 +6,10 @@ Lifecycle effectors of one entity take turns; so do installations into one direc
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from amp.entities.turns import Turns
 from amp.kit.clock import Clock
 from amp.kit.errors import Invalid, Missing
 from amp.kit.ids import EntityId, Entropy
@@ -26,7 +26,10 @@ Machines = Callable[[Location], tuple[Machine, str]]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`model` is asked anew at each use. `sleep` waits that many seconds."""
+    """`model` is asked anew at each use. `sleep` waits that many seconds.
+
+    `plane` and `term`: for whom this is done; `contacted`: what `contact` has fenced.
+    """
 
     model: Callable[[], Model]
     registry: Registry
@@ -34,7 +37,16 @@ class Surroundings:
     entropy: Entropy
     machines: Machines
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    plane: str = "plane"
+    term: int = 0
+    turns: Turns = field(default_factory=Turns)
+    contacted: set[str] = field(default_factory=set)
+
+    async def contact(self, machine: Machine, base: str) -> None:
+        """Let no leader of a smaller term begin a command there any more; done once for each place."""
+        if base not in self.contacted:
+            await machine.raise_term(self.plane, self.term)
+            self.contacted.add(base)
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""

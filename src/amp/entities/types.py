@@ -12,6 +12,7 @@ from amp.model.registry import (
     INTEGER,
     MAP,
     OBJECT,
+    ON_INTERRUPT,
     ConfigKey,
     Effector,
     EntityType,
@@ -93,6 +94,8 @@ _SOFTWARE_CONFIG = (
     ConfigKey("start.timeout", DURATION, "2m", "How long to wait for the process after launch", flag="startTimeout"),
     ConfigKey("softwareProcess.serviceProcessIsRunningPollPeriod", DURATION, "5s",
               "How often to look whether the process runs"),
+    ConfigKey("on-interrupt", ON_INTERRUPT, "fail", "What becomes of a command whose end cannot be known after a "
+              "failover: fail or rerun"),
     ConfigKey("sshMonitoring.enabled", BOOLEAN, True, "Whether to look at all; without, a start that succeeds counts"),
     *(
         ConfigKey(f"{when}.{phase}.command", description=f"Runs {word} {phase}", flag=f"{when}{phase.title()}Command",

@@ -306,9 +306,7 @@ def _task_changes(task: Task) -> Iterator[c.AnyChange]:
             on_interrupt=step.on_interrupt,
         )
         if step.status != "running":
-            yield c.StepEnded(
-                task.id, step.id, step.status, step.ended_ms or 0, step.outcome, step.stdout, step.stderr
-            )
+            yield c.StepEnded(task.id, step.id, step.status, step.ended_ms or 0, step.outcome, step.stdout, step.stderr)
     if task.status != "running":
         yield c.TaskEnded(task.id, task.status, task.ended_ms or 0, task.result, task.error)
 

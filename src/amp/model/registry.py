@@ -17,6 +17,8 @@ BOOLEAN = "java.lang.Boolean"
 INTEGER = "java.lang.Integer"
 OBJECT = "java.lang.Object"
 MAP = "java.util.Map"
+#: What becomes of a step whose end cannot be known: fail or rerun.
+ON_INTERRUPT = "amp.OnInterrupt"
 DURATION = "org.apache.brooklyn.util.time.Duration"
 
 

@@ -6,15 +6,13 @@ leadership: the recorder refuses where this node does not lead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from amp.blueprint.coercion import coerce
 from amp.blueprint.parse import parse_application, parse_services
 from amp.blueprint.plan import plan_application, plan_child
-from amp.entities import state
-from amp.entities.application import Parent, removal
-from amp.entities.lifecycle import arguments, body, parts
+from amp.entities import lifecycle, state
 from amp.kit.clock import Clock
 from amp.kit.errors import Conflict, Fenced, Invalid, Missing
 from amp.kit.ids import EntityId, Entropy, TaskId, random_id
@@ -24,7 +22,6 @@ from amp.model.registry import EntityType, Registry
 from amp.plane.leader import Leader
 from amp.plane.recorder import Recorder
 from amp.plane.views import Views
-from amp.remote.command import MASK, is_secret
 from amp.tasks.runner import Run
 from amp.tasks.task import Order
 
@@ -61,10 +58,10 @@ class Door:
             blueprint=blueprint,
             application=EntityId(app_id) if app_id else None,
         )
-        order = _order(root, _name(changes, root), "start", {"locations": []}, user)
+        order = lifecycle.called(root, _name(changes, root), "start", {"locations": []}, user)
 
         async def start(run: Run) -> None:
-            await body(leader.around, order)(run)
+            await lifecycle.body(leader.around, order)(run)
 
         return root, await leader.begin(order, start, changes)
 
@@ -95,12 +92,14 @@ class Door:
             return new, None
         startable = [child for child, spec in zip(new, specs, strict=True) if spec.type.lifecycle]
 
-        async def bring_up(run: Run) -> None:
-            orders = [_order(child, _name(changes, child), "start", {}, user) for child in startable]
-            await run.together(parts(leader.around, orders))
-
-        order = Order(parent, "add children", f"Adding {len(new)} children to {above.name} ({parent})", user=user)
-        return new, await leader.begin(order, bring_up, changes)
+        order = Order(
+            parent,
+            "add children",
+            f"Adding {len(new)} children to {above.name} ({parent})",
+            user=user,
+            work=lifecycle.bring_up(startable),
+        )
+        return new, await leader.begin(order, along=changes)
 
     async def delete_application(self, application: EntityId, *, user: str) -> TaskId:
         """Stop an application and forget it, in the background."""
@@ -127,9 +126,9 @@ class Door:
         declared = self._kind(known).effector(effector)
         if declared is None:
             raise Missing(f"Entity '{entity}' has no effector with name '{effector}'")
-        arguments(declared, parameters)  # refused before anything is written
+        lifecycle.arguments(declared, parameters)  # refused before anything is written
         given = {name: value for name, value in parameters.items() if name}
-        return await self._leader().begin(_order(entity, known.name, effector, given, user))
+        return await self._leader().begin(lifecycle.called(entity, known.name, effector, given, user))
 
     async def wait_task(self, task: TaskId, timeout: float | None) -> bool:
         """Wait until a task has ended; False after `timeout` seconds (None: no limit)."""
@@ -149,6 +148,11 @@ class Door:
         if known is None or known.status != "running":
             return False
         return await self._leader().cancel(task)
+
+    def live_streams(self, task: TaskId) -> Mapping[str, str]:
+        """Answer what the command of a task has written until now; nothing unless it runs on this node."""
+        leader = self._leader_now()
+        return leader.streams(task) if leader is not None else {}
 
     async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
         """Set sensors from outside."""
@@ -204,16 +208,7 @@ class Door:
         await leader.recall([each.id for each in self._views.model.descendants(entity.id)])
         stops = release and self._kind(entity).effector("stop") is not None
 
-        async def forget(run: Run) -> None:
-            if stops:
-                order = _order(entity.id, entity.name, "stop", {}, user)
-                if entity.is_application:
-                    await run.step(order, lambda part: Parent(leader.around, part, parts).stop_children())
-                else:
-                    await run.step(order, body(leader.around, order))
-            run.at_end += removal(self._views.model, entity.id)
-
-        return await leader.begin(Order(entity.id, name, description, user=user), forget)
+        return await leader.begin(Order(entity.id, name, description, user=user, work=lifecycle.forget(stops)))
 
     def _leader(self) -> Leader:
         leader = self._leader_now()
@@ -252,9 +247,3 @@ class Door:
 
 def _name(changes: Sequence[c.AnyChange], entity: EntityId) -> str:
     return next(change.name for change in changes if isinstance(change, c.EntityAdded) and change.id == entity)
-
-
-def _order(entity: EntityId, name: str, effector: str, parameters: dict[str, Any], user: str) -> Order:
-    safe = {each: MASK if is_secret(each) else value for each, value in parameters.items()}
-    description = f"Invoking effector {effector} on {name} ({entity}) with parameters {safe}"
-    return Order(entity, effector, description, effector, parameters, user)

@@ -1,14 +1,15 @@
 """What a node does while it is in office: it runs effectors, looks at processes, and keeps parents as their children.
 
 `run` is a task that lasts as long as the office; its cancellation ends all of this and leaves what is managed alone.
-On entry it tells the end of tasks whose node is gone. The Door brings requests here; nothing here talks to the store.
+On entry it goes on with the tasks whose node is gone (`takeover`). The Door brings requests here; nothing here talks to
+the store.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from amp.entities import config, lifecycle, process, state
 from amp.entities.surroundings import Machines, Surroundings, machine_of
@@ -20,13 +21,13 @@ from amp.kit.errors import Fenced, Missing
 from amp.kit.ids import EntityId, Entropy, NodeId, TaskId, Term
 from amp.locations.localhost import local_machines
 from amp.model import changes as c
-from amp.model.entity import Entity
 from amp.model.model import Model
 from amp.model.registry import Registry
 from amp.plane.recorder import Recorder
+from amp.plane.takeover import Takeover
 from amp.plane.views import Views
 from amp.tasks.runner import Body, Runner
-from amp.tasks.task import INTERRUPTED, Order
+from amp.tasks.task import Order
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Leader:
         node_id: NodeId,
         term: Term,
         *,
+        plane: str = "plane",
         machines: Machines = local_machines,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -56,7 +58,9 @@ class Leader:
         self._entropy = entropy
         self._node = node_id
         self._term = term
-        self._around = Surroundings(lambda: views.model, registry, clock, entropy, machines, sleep)
+        self._around = Surroundings(
+            lambda: views.model, registry, clock, entropy, machines, sleep, plane=plane, term=term
+        )
         self._scheduler = Scheduler(clock, sleep)
         self._feeds = ProcessFeeds(self._scheduler, self._look)
         self._runner: Runner | None = None
@@ -72,10 +76,17 @@ class Leader:
         events = self._views.events()  # from here on nothing is missed
         try:
             async with asyncio.TaskGroup() as group:
-                await self._tell_interrupted()
                 self._runner = Runner(
-                    self._recorder, self._clock, self._entropy, group, node=self._node, term=self._term
+                    self._recorder,
+                    self._clock,
+                    self._entropy,
+                    group,
+                    node=self._node,
+                    term=self._term,
+                    model=lambda: self._views.model,
+                    ended=self._around.turns.forget,
                 )
+                await Takeover(self._around, self._recorder, self._runner, self._node, self._term).done()
                 self._heed(None)
                 self._ready.set()
                 group.create_task(self._scheduler.run(), name="feeds")
@@ -125,52 +136,15 @@ class Leader:
         """Cancel a task; False when it does not run here."""
         return (await self._office()).cancel(task)
 
+    def streams(self, task: TaskId) -> Mapping[str, str]:
+        """Answer what a task that runs here has written until now."""
+        return self._runner.streams(task) if self._runner is not None else {}
+
     async def _office(self) -> Runner:
         await self._ready.wait()
         if self._runner is None:
             raise Fenced("this node does not lead any more")
         return self._runner
-
-    async def _tell_interrupted(self) -> None:
-        model, now = self._views.model, self._clock.read().wall_ms
-        tasks = model.running_tasks()
-        changes: list[c.AnyChange] = []
-        doing = {
-            entity.id: "start" if meant == "STARTING" else "stop"
-            for entity in model.entities.values()
-            if (meant := state.expected(entity.sensors)) in ("STARTING", "STOPPING")
-        }
-        for task in tasks:
-            why = (
-                f"interrupted: node {task.node or 'unknown'} (term {task.term}) ran this and is not the master "
-                f"any more; node {self._node} took over in term {self._term}"
-            )
-            changes.append(c.TaskEnded(task.id, INTERRUPTED, now, None, why))
-            if task.effector in ("start", "stop", "restart") and task.entity in model.entities:
-                doing[task.entity] = task.effector
-        for id, what in doing.items():
-            changes += self._left_half_way(model.entities[id], what, doing.keys(), now)
-        if changes:
-            await self._recorder.commit(changes)
-            _LOG.warning("told the end of %d tasks that an earlier master was running", len(tasks))
-
-    def _left_half_way(self, entity: Entity, doing: str, others: Collection[EntityId], now: int) -> list[c.AnyChange]:
-        kind = self._around.registry.find(entity.type)
-        if kind is None or not kind.lifecycle:
-            return []
-        parent = not kind.sensor(process.RUNNING)
-        if parent and doing != "stop" and any(child in others for child in entity.children):
-            # It is as its children are, which are ON_FIRE now: it heals when they are brought up again.
-            not_up = {state.CHILDREN_NOT_UP: "what belongs to it was interrupted"}  # until it is told by its children
-            updates = {state.NOT_UP: not_up, state.EXPECTED: state.transition("RUNNING", now)}
-            return state.as_changes(entity, state.updated(entity.sensors, updates), now)
-        advice = "stop" if doing == "stop" else "restart"
-        said = f"{doing} was interrupted by a change of the master to node {self._node}: invoke the {advice} effector"
-        updates = {
-            state.PROBLEMS: state.noted(entity.sensors, state.PROBLEMS, "interrupted", said),
-            state.EXPECTED: state.transition("ON_FIRE", now),
-        }
-        return state.as_changes(entity, state.updated(entity.sensors, updates), now)
 
     def _heed(self, changes: Sequence[c.AnyChange] | None) -> None:
         try:

@@ -5,6 +5,7 @@ This is the one door from REST and CLI to the model.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from amp.kit.ids import EntityId, TaskId
@@ -43,6 +44,10 @@ class Requests(Protocol):
 
     async def cancel_task(self, task: TaskId) -> bool:
         """Cancel a task; False when it had ended."""
+        ...
+
+    def live_streams(self, task: TaskId) -> Mapping[str, str]:
+        """Answer what the command of a task has written until now; nothing unless it runs on this node."""
         ...
 
     async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:

@@ -51,11 +51,11 @@ class Attempt:
             return await self._fresh([])
         fate = await self._act.resolve(known.id, known)
         if fate is Fate.NEVER:
-            return await self._fresh([self._end(known.id, VOID)], known.id)
+            return await self._fresh([self._end(known.id, VOID)])
         return await self._followed(known.id, known)
 
-    async def _fresh(self, before: Sequence[AnyChange], old: str | None = None) -> Ended:
-        """Begin under a new id; `before` is told in the same commit. `old`: the try that this one replaces."""
+    async def _fresh(self, before: Sequence[AnyChange]) -> Ended:
+        """Begin under a new id; `before` is told in the same commit."""
         traits, id = self._act.traits, self._office.new_id()
         begun = StepStarted(
             self._run.task, id, traits.kind, self._office.node, self._office.term, self._office.now_ms(),
@@ -76,10 +76,10 @@ class Attempt:
                 self._tell(id, CANCELLED, await self._act.stop(id))
             raise
         except AmpError as error:
-            self._tell(id, FAILED, Ended(outcome={"error": error.message}))
+            self._tell(id, FAILED, Ended(outcome={"error": error.message}, failed=True))
             raise
         if ended.fate is Fate.BEGUN:
-            self._tell(id, COMPLETED if ended.error is None else FAILED, ended)
+            self._tell(id, FAILED if ended.failed else COMPLETED, ended)
             return ended
         if ended.fate is Fate.NEVER:
             self._tell(id, VOID, ended)
@@ -92,7 +92,7 @@ class Attempt:
         if self._act.traits.on_interrupt == RERUN and self._tries < _TRIES:
             self._tries += 1
             self._old = False
-            return await self._fresh(before, id)
+            return await self._fresh(before)
         self._run.tell(before)
         raise Interrupted(
             f"{self._run.order.name} was interrupted: {ended.why}. It was not run again (on-interrupt: "

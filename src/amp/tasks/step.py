@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from amp.kit.errors import AmpError
 from amp.model.entity import Step
 
 PURE = "pure"
@@ -39,7 +38,7 @@ class Ended:
 
     fate: Fate = Fate.BEGUN
     outcome: Any = None
-    error: AmpError | None = None
+    failed: bool = False
     stdout: str = ""
     stderr: str = ""
     why: str = ""

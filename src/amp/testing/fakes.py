@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amp.kit.errors import Fenced
@@ -17,6 +17,7 @@ from amp.model.changes import AnyChange
 from amp.model.entity import Entity, Location
 from amp.model.model import Model
 from amp.plane.views import Event, HaStatus, StoreMetrics
+from amp.remote.attach import Command, Progress, Standing
 from amp.remote.machine import Machine, Process, Result
 
 
@@ -36,12 +37,16 @@ def seeded_entropy(seed: int = 1) -> Entropy:
 
 
 class FakePlane:
-    """A recorder and the views of what it recorded. Set `leading` False to fence it."""
+    """A recorder and the views of what it recorded. Set `leading` False to fence it.
+
+    `fail_after`: it is fenced once so many commits were made, in the middle of whatever goes on.
+    """
 
     def __init__(self, model: Model | None = None) -> None:
         self.model = model or Model()
         self.seq = 0
         self.leading = True
+        self.fail_after: int | None = None
         self.commits: list[list[AnyChange]] = []
         self.observed: list[list[AnyChange]] = []
         self._followers: set[asyncio.Queue[Event]] = set()
@@ -53,6 +58,8 @@ class FakePlane:
             raise Fenced("this node does not lead")
         self.commits.append(list(changes))
         self._apply(changes)
+        if self.fail_after is not None and len(self.commits) >= self.fail_after:
+            self.leading = False
         return self.seq
 
     def observe(self, changes: Sequence[AnyChange]) -> None:
@@ -133,6 +140,12 @@ class FakeMachine:
     hostname: str = "127.0.0.1"
     user: str = "tester"
     ticks: int = 100
+    host: str = "fake"
+    terms: dict[str, int] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
+    standings: dict[str, Progress] = field(default_factory=dict)
+    killed: set[str] = field(default_factory=set)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def launch(self, pid_file: str, pid: int = 0) -> Process:
         """Start a process and write its pid file."""
@@ -150,6 +163,68 @@ class FakeMachine:
             await self.release.wait()
         answer = self.answers.get(script, Result(0, "", ""))
         return answer if isinstance(answer, Result) else answer(self, env)
+
+    async def start_command(self, command: Command) -> None:
+        """Begin what `run` would run; it goes on whoever watches. A smaller term than one seen is refused."""
+        await asyncio.sleep(0)
+        largest = self.terms.get(command.plane, 0)
+        if command.id in self.standings:
+            return
+        if largest > command.term:
+            self.standings[command.id] = Progress(Standing.VOID, largest)
+            return
+        self.ran.append(command.script)
+        self.commands[command.id] = command
+        self.standings[command.id] = Progress(Standing.RUNNING, command.term)
+
+    async def void_command(self, id: str, term: int) -> None:
+        """Decide that it never runs, where nothing is decided."""
+        self.standings.setdefault(id, Progress(Standing.VOID, term))
+
+    async def watch_command(self, id: str, offsets: tuple[int, int], wait: float) -> Progress:
+        """Answer how it is; one that is held is waited for."""
+        await asyncio.sleep(0)
+        progress = self.standings.get(id, Progress(Standing.UNDECIDED))
+        if progress.standing is Standing.RUNNING:
+            command = self.commands[id]
+            while wait and command.script in self.held and not self.release.is_set() and id not in self.killed:
+                self.news.clear()
+                waits = [asyncio.ensure_future(each.wait()) for each in (self.release, self.news)]
+                try:
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for each in waits:
+                        each.cancel()
+            if command.script not in self.held or self.release.is_set():
+                self._come_to_its_end(id, command)
+            progress = self.standings[id]
+        out, err = progress.stdout[offsets[0] :], progress.stderr[offsets[1] :]
+        return replace(progress, stdout=out, stderr=err)
+
+    async def kill_command(self, id: str) -> None:
+        """End it, if it runs."""
+        progress = self.standings.get(id)
+        if progress is not None and progress.standing is Standing.RUNNING:
+            self.killed.add(id)
+            self.standings[id] = Progress(Standing.ENDED, progress.term)
+            self.news.set()
+
+    async def forget_command(self, id: str) -> None:
+        """Forget what is kept of it, but for what was decided."""
+        self.commands.pop(id, None)
+
+    async def raise_term(self, plane: str, term: int) -> None:
+        """Refuse smaller terms from now on."""
+        self.terms[plane] = max(term, self.terms.get(plane, 0))
+
+    def _come_to_its_end(self, id: str, command: Command) -> None:
+        known = self.standings[id]
+        if known.standing is Standing.RUNNING:
+            answer = self.answers.get(command.script, Result(0, "", ""))
+            result = answer if isinstance(answer, Result) else answer(self, command.env)
+            self.standings[id] = Progress(
+                Standing.ENDED, known.term, result.exit, False, result.stdout.encode(), result.stderr.encode()
+            )
 
     async def read_file(self, path: str) -> bytes | None:
         """Read a file; None when there is none."""

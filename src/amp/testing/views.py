@@ -7,7 +7,7 @@ Blueprints are read and planned by the real code; effectors end at once, except 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -180,6 +180,7 @@ class FakeRequests:
         self.held: set[str] = set()
         self.results: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
+        self.live: dict[TaskId, Mapping[str, str]] = {}
         self._ended: dict[TaskId, asyncio.Event] = {}
 
     async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
@@ -255,6 +256,10 @@ class FakeRequests:
         await self._views.apply([c.TaskEnded(task, "cancelled", self._now_ms)])
         self._ended[task].set()
         return True
+
+    def live_streams(self, task: TaskId) -> Mapping[str, str]:
+        """What a test says that it has written."""
+        return self.live.get(task, {})
 
     async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
         """Set sensors."""

@@ -9,15 +9,17 @@ from typing import Any
 from starlette.responses import Response
 
 from amp.kit.durations import parse_duration
+from amp.kit.errors import Missing
 from amp.kit.ids import TaskId
 from amp.model.entity import Task
 from amp.model.model import Model
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
-from amp.server.answers import as_json
+from amp.server.answers import as_json, raw
 from amp.server.entitlements import Right
 from amp.server.routing import Call, Route
+from amp.server.shapes.streams import streams
 from amp.server.shapes.tasks import task_summary
 
 FOREVER = frozenset({"never", "-1"})
@@ -40,6 +42,7 @@ class Activities:
             Route("GET", "/activities/{task}", self.show, "A task; `timeout` waits for its end", see),
             Route("GET", "/activities/{task}/children", self.children, "Tasks that it began", see),
             Route("GET", "/activities/{task}/children/recurse", self.below, "All tasks below it, by id", see),
+            Route("GET", "/activities/{task}/stream/{stream}", self.stream, "What its command wrote, as text", see),
             Route("POST", "/activities/{task}/cancel", self.cancel, "Cancel it", Right.INVOKE_EFFECTOR, change=True),
         )
 
@@ -52,7 +55,19 @@ class Activities:
         model = self._views.model
         task = lookup.task(model, call.params["task"])
         ended = task.ended_ms is not None
-        return as_json(task_summary(model, task, suppress=call.flag("suppressSecrets")), 200 if ended else 202)
+        live = self._requests.live_streams(task.id)
+        summary = task_summary(model, task, suppress=call.flag("suppressSecrets"), live=live)
+        return as_json(summary, 200 if ended else 202)
+
+    async def stream(self, call: Call) -> Response:
+        """Show what a task's command wrote, until now or in all; secrets are masked."""
+        task = lookup.task(self._views.model, call.params["task"])
+        found = streams(task, self._requests.live_streams(task.id))
+        name = call.params["stream"]
+        if name not in found:
+            known = ", ".join(found) or "none"
+            raise Missing(f"Task '{task.id}' has no stream '{name}' (it has: {known})")
+        return raw(found[name], "text/plain")
 
     async def _ended(self, task_id: TaskId, timeout: float | None) -> None:
         """Wait for a task's end as the journal tells it, which a hot standby hears too."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from amp.kit.durations import format_duration
 from amp.kit.ids import TaskId
-from amp.model.entity import Task
+from amp.model.entity import Step, Task
 from amp.model.model import Model
 from amp.server.sensitive import masked, shown
 from amp.server.shapes import links
+from amp.server.shapes.streams import links_to, streams
 
 _STATUS = {"running": "In progress", "completed": "Completed", "failed": "Failed", "cancelled": "Cancelled"}
 _ENTITY = "org.apache.brooklyn.api.entity.Entity"
 
 
-def task_summary(model: Model, task: Task, *, full: bool = True, suppress: bool = False) -> dict[str, Any]:
-    """A TaskSummary. `full`: with result and detailed status."""
+def task_summary(
+    model: Model, task: Task, *, full: bool = True, suppress: bool = False, live: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A TaskSummary. `full`: with result and detailed status. `live`: what its command has written until now."""
     entity = model.entities.get(task.entity)
     path = links.task(task.id)
     at = {"self": path, "children": f"{path}/children"}
@@ -35,7 +39,7 @@ def task_summary(model: Model, task: Task, *, full: bool = True, suppress: bool 
         "isError": task.status in ("failed", "interrupted"),
         "isCancelled": task.status == "cancelled",
         "children": [_reference(model, each) for each in task.children if each in model.tasks],
-        "streams": {},
+        "streams": links_to(task, streams(task, live or {})),
         "links": at,
     }
     if task.ended_ms is not None:
@@ -70,7 +74,7 @@ def removal_summary(task: Task, tags: list[Any]) -> dict[str, Any]:
 
 
 def _status(task: Task) -> str:
-    return "Failed: its node went away" if task.status == "interrupted" else _STATUS.get(task.status, "Unknown")
+    return "Failed: interrupted" if task.status == "interrupted" else _STATUS.get(task.status, "Unknown")
 
 
 def _detailed(task: Task) -> str:
@@ -81,7 +85,20 @@ def _detailed(task: Task) -> str:
         lines.append(task.error)
     if task.node:
         lines.append(f"on node {task.node} in term {task.term}")
+    lines += [
+        f"failover: went on on node {again.node} in term {again.term}, "
+        f"{format_duration(max(0, again.at_ms - task.submitted_ms) / 1000)} after it began"
+        for again in task.resumed
+    ]
+    lines += [_try(step) for step in task.steps if step.kind != "pure"]
     return "\n".join(lines)
+
+
+def _try(step: Step) -> str:
+    told = f"{step.kind} step {step.id}: begun on node {step.node} in term {step.term}, {step.status}"
+    if step.ended_ms is not None:
+        told += f" after {format_duration(max(0, step.ended_ms - step.begun_ms) / 1000)}"
+    return told
 
 
 def _reference(model: Model, task_id: TaskId) -> dict[str, Any]:
@@ -107,5 +124,6 @@ def _tags(task: Task, suppress: bool) -> list[Any]:
         if task.effector == "start" and task.parent is None:
             roles.append("callerEntity")
     tags.extend({"wrappingType": role, "entity": about} for role in roles)
+    tags.extend({"failover": {"node": each.node, "term": each.term, "timeUtc": each.at_ms}} for each in task.resumed)
     tags.append({"type": "org.apache.brooklyn.api.mgmt.ManagementContext"})
     return tags

@@ -1,0 +1,112 @@
+"""A command on a machine as an act that outlives its leader: begun under a durable id, found again by it, followed.
+
+Its environment is shown with secrets masked, and so are its streams. What its exit code means is for the phase to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from amp.entities.process import Home
+from amp.entities.surroundings import Surroundings
+from amp.kit.errors import Fenced
+from amp.model.entity import Step
+from amp.remote import follow
+from amp.remote.attach import Command, Progress, Standing
+from amp.remote.command import mask, shown
+from amp.tasks.run import Run
+from amp.tasks.step import Ended, Fate, Traits
+
+
+class Shell:
+    """One command of one task. `limit`: seconds after which it is ended."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        run: Run,
+        at: Home,
+        script: str,
+        cwd: str | None,
+        *,
+        limit: float,
+        on_interrupt: str,
+        turn: str = "",
+    ) -> None:
+        self._around = around
+        self._run = run
+        self._at = at
+        self._script = script
+        self._cwd = cwd
+        self._limit = limit
+        self._streams = follow.Streams()
+        self.traits = Traits(host=at.machine.host, turn=turn, env=shown(at.setup.env), on_interrupt=on_interrupt)
+
+    async def begin(self, id: str) -> None:
+        """Begin it under this id."""
+        self._run.may_act()
+        await self._around.contact(self._at.machine, self._at.base)
+        command = Command(id, self._around.plane, self._around.term, self._script, self._at.setup.env, self._cwd)
+        self._run.may_act()
+        await self._at.machine.start_command(command)
+
+    async def resolve(self, id: str, step: Step) -> Fate:
+        """Find out whether it began; if that was not decided, it never does."""
+        if self._elsewhere(step) is not None:
+            return Fate.UNKNOWN
+        self._run.may_act()
+        await self._around.contact(self._at.machine, self._at.base)
+        await self._at.machine.void_command(id, self._around.term)
+        progress = await self._at.machine.watch_command(id, (0, 0), 0.0)
+        return Fate.NEVER if progress.standing is Standing.VOID else Fate.BEGUN
+
+    async def end(self, id: str, step: Step | None) -> Ended:
+        """Wait for its end; it is ended when its time is up."""
+        if step is not None and (why := self._elsewhere(step)):
+            return Ended(Fate.UNKNOWN, why=why)
+        gone = (self._around.now_ms() - step.begun_ms) / 1000 if step is not None else 0.0
+        try:
+            async with asyncio.timeout(max(0.0, self._limit - gone)):
+                progress = await self._followed(id)
+        except TimeoutError:
+            self._run.may_act()
+            return await self.stop(id)
+        return self._told(progress)
+
+    async def stop(self, id: str) -> Ended:
+        """End it now, with all that it has started."""
+        await self._at.machine.void_command(id, self._around.term)
+        await self._at.machine.kill_command(id)
+        return self._told(await self._followed(id))
+
+    async def forget(self, id: str) -> None:
+        """Remove its run directory."""
+        await self._at.machine.forget_command(id)
+
+    def streams(self) -> Mapping[str, str]:
+        """Answer what it wrote until now."""
+        env = self._at.setup.env
+        return {
+            "stdout": mask(self._streams.stdout.text(), env),
+            "stderr": mask(self._streams.stderr.text(), env),
+        }
+
+    async def _followed(self, id: str) -> Progress:
+        return await follow.to_its_end(self._at.machine, id, self._around.term, self._streams)
+
+    def _elsewhere(self, step: Step) -> str | None:
+        here = self._at.machine.host
+        return f"it was begun on {step.host}, and this is {here}" if step.host not in ("", here) else None
+
+    def _told(self, progress: Progress) -> Ended:
+        streams = self.streams()
+        if progress.standing is Standing.VOID:
+            if progress.term > self._around.term:
+                raise Fenced(f"a master of term {progress.term} acts on this machine: the command was not begun")
+            return Ended(Fate.NEVER, why="the command could not be begun: is the disk of its machine full?")
+        why = ""
+        if progress.standing is Standing.UNKNOWN:
+            why = "its machine was restarted" if progress.rebooted else "its process is gone and left no exit code"
+        fate = Fate.UNKNOWN if why else Fate.BEGUN
+        return Ended(fate, {"exit": progress.exit}, progress.exit != 0, streams["stdout"], streams["stderr"], why)
