@@ -1,5 +1,7 @@
-"""Deployments that are under way when their master is killed, frozen or stopped: they come to their end on the next one,
-each phase runs once, and its output is whole."""
+"""Deployments that are under way when their master is killed, frozen or stopped: they come to their end on the next.
+
+Each phase runs once, and its output is whole.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Who may act now: one task at a time for each key, in the order of asking; what was under way before goes first.
 
-A key is an entity whose lifecycle effectors take turns, or a directory that is installed into. A task that held its turn
-under an earlier leader has it reserved until it comes to it again, or ends.
+A key is an entity whose lifecycle effectors take turns, or a directory that is installed into. A task that held its
+turn under an earlier leader has it reserved until it comes to it again, or ends.
 """
 
 from __future__ import annotations
