@@ -55,7 +55,9 @@ def blueprint(folder: Path, long: str, diary: Path) -> str:
 
 def pair(town: Town) -> tuple[Home, Home]:
     options = QUICK | {"brooklyn.ha.pollPeriod": "200ms"}
-    return town.home(brooklyn=options).start("MASTER"), town.home(brooklyn=options).start("HOT_STANDBY")
+    first = town.home(brooklyn=options).start()
+    first.becomes("MASTER")
+    return first, town.home(brooklyn=options).start("HOT_STANDBY")
 
 
 def begin(home: Home, text: str) -> tuple[str, str]:
