@@ -80,6 +80,8 @@ class Campaign:
                 finally:
                     for task in work:
                         task.cancel()
+        except ExceptionGroup as problems:
+            raise problems.exceptions[0] from None
         finally:
             self._stage.calm()
             await self._end()

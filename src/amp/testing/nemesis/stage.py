@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from amp.kit.clock import Clock
+from amp.kit.errors import Unavailable
 from amp.store.place import DirectoryStore, StoreSettings
 from amp.testing.nemesis.proxy import Proxy, proxied
 from amp.testing.nemesis.servers import Server
@@ -37,9 +38,13 @@ class Disk:
             self.why_not = f"no file system can be mounted: {error}"
 
     def fill(self) -> None:
-        """Leave no room."""
-        used = shutil.disk_usage(self.path).used
-        self._mount(f"remount,size={max(used, 4096)}")
+        """Leave no room. Raises: Unavailable, when that cannot be had."""
+        error = "not tried"
+        for _ in range(20):  # what is written between the look and the mount makes it fail
+            used = shutil.disk_usage(self.path).used
+            if not (error := self._mount(f"remount,size={max(used, 4096)}")):
+                return
+        raise Unavailable(f"the file system of the store cannot be made full: {error}")
 
     def free(self) -> None:
         """Give room again."""
