@@ -17,11 +17,14 @@ from typing import Any, TypeVar
 from amp import __version__
 from amp.entities.types import standard_registry
 from amp.ha import founding
+from amp.ha.instance import InstanceLock
 from amp.ha.machine import Identity, Machine
 from amp.ha.modes import PersistMode
 from amp.kit.clock import Clock, SystemClock
+from amp.kit.durations import parse_duration
 from amp.kit.errors import AmpError, Conflict, Internal, Invalid, Unavailable
 from amp.kit.ids import Entropy, NodeId, Term, nonce, random_id, system_entropy
+from amp.plane.control import Control
 from amp.plane.door import Door
 from amp.plane.leader import Leader
 from amp.plane.node import PlaneNode
@@ -43,6 +46,7 @@ class Assembled:
 
     node: PlaneNode
     door: Door
+    control: Control
 
 
 async def run(
@@ -63,13 +67,16 @@ async def run(
     sock = bind(settings.host, settings.port)
     try:
         objects = _open(settings)
+        lock = InstanceLock(settings.home / "data" / "instance.lock")
+        lock.take()
         try:
             plane = await _unless_stopped(_find_plane(settings, objects, clock, entropy))
             if plane is None:
                 return 0
-            assembled = assemble(settings, objects, plane, clock, entropy)
+            assembled = assemble(settings, objects, plane, clock, entropy, lock)
             return await _run(settings, assembled, sock, ready, reload, clock, entropy)
         finally:
+            lock.release()
             await objects.close()
     finally:
         sock.close()
@@ -95,7 +102,12 @@ def _on_stop(act: Callable[[], object]) -> None:
 
 
 def assemble(
-    settings: Settings, objects: Objects, plane: founding.Founding, clock: Clock, entropy: Entropy
+    settings: Settings,
+    objects: Objects,
+    plane: founding.Founding,
+    clock: Clock,
+    entropy: Entropy,
+    lock: InstanceLock,
 ) -> Assembled:
     """Make a node of its parts."""
     registry = standard_registry()
@@ -115,12 +127,14 @@ def assemble(
         exit_on_failure=not settings.ignore_persistence_errors,
         local=objects.local,
         started_ms=clock.read().wall_ms,
+        dead=frozenset([lock.dead] if lock.dead is not None else []),
     )
+    lock.write(identity.node)
     node = PlaneNode(
         Machine(identity, lambda: nonce(entropy)),
         objects,
         clock,
-        persist_mode=settings.persist_mode.value,
+        persist_mode=settings.persist_mode,
         persist_period=settings.persist_period,
         plane_name=plane.name,
     )
@@ -131,7 +145,8 @@ def assemble(
         )
 
     node.make_leader = leader
-    return Assembled(node, Door(node, node.journaling, registry, clock, entropy, lambda: node.leader))
+    door = Door(node, node.journaling, registry, clock, entropy, lambda: node.leader)
+    return Assembled(node, door, Control(node, objects, clock))
 
 
 def _instance(settings: Settings) -> str:
@@ -199,9 +214,17 @@ async def _run(
     node = assembled.node
     stopping = asyncio.Event()
     app = build(
-        node, node, assembled.door, settings, standard_registry(), clock, entropy, reload=reload, stopping=stopping
+        node,
+        assembled.control,
+        assembled.door,
+        settings,
+        standard_registry(),
+        clock,
+        entropy,
+        reload=reload,
+        stopping=stopping,
     )
-    _on_stop(lambda: node.shut_down(0.0))
+    _on_stop(node.stop)
     was_ready = False
 
     async def announce() -> None:
@@ -211,6 +234,7 @@ async def _run(
         if node.elector.reason is None and not status.shutting_down:
             was_ready = True
             ready(status.state)
+            await _prune(settings, assembled.control)
 
     async def live() -> None:
         try:
@@ -231,6 +255,17 @@ async def _run(
         raise _failure(node.machine, reason)
     _LOG.error("%s", reason)
     return 1
+
+
+async def _prune(settings: Settings, control: Control) -> None:
+    """Forget nodes that have not been heard of for long, where that is wanted."""
+    wanted = settings.properties.get("brooklyn.ha.timeoutForInactiveNodeRemovalOnStartup", "0")
+    limit = parse_duration(wanted)
+    if limit > 0:
+        try:
+            await control.prune(limit)
+        except Unavailable as problem:
+            _LOG.warning("old nodes could not be removed: %s", problem.message)
 
 
 def _failure(machine: Machine, reason: str) -> AmpError:

@@ -12,7 +12,7 @@ import pytest
 from amp.cli.main import run
 from amp.ha.founding import found
 from amp.ha.machine import Identity, Machine
-from amp.ha.modes import HaMode
+from amp.ha.modes import HaMode, PersistMode
 from amp.kit.clock import SystemClock
 from amp.kit.ids import EntityId, NodeId, Term
 from amp.model import changes as c
@@ -24,6 +24,7 @@ from amp.plane.node import PlaneNode
 from amp.store.collect import collect
 from amp.store.file import DirectoryObjects
 from amp.store.objects import Objects
+from amp.store.segment import Boundary
 from amp.testing.fakes import seeded_entropy
 
 ROOT = EntityId("root")
@@ -47,7 +48,7 @@ async def leading(objects: Objects, name: str) -> AsyncIterator[PlaneNode]:
     )  # fmt: skip
     node = PlaneNode(
         Machine(identity, lambda: entropy(8).hex()), objects, clock,
-        persist_mode="AUTO", persist_period=0.01, plane_name=None,
+        persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None,
     )  # fmt: skip
     node.make_leader = lambda term: Leader(
         node.journaling, node, Registry([]), clock, entropy, NodeId(name), Term(term)
@@ -57,7 +58,7 @@ async def leading(objects: Objects, name: str) -> AsyncIterator[PlaneNode]:
         await until(lambda: node.ha().in_office)
         yield node
     finally:
-        node.shut_down(0.0)
+        node.stop()
         async with asyncio.timeout(10):
             await running
 
@@ -78,7 +79,8 @@ async def live(folder: Path) -> None:
             await write(node, 9)
             await until(lambda: not node._saving)
             posts = {seq for seq, _ in node.machine.log.posts}
-    done = await collect(objects, posts, lambda: True, kept=2, age_ms=0)
+    by = Boundary(node.machine.log.plane, 0, 1, "n")
+    done = await collect(objects, by, posts, lambda: True, kept=2, age_ms=0)
     assert done.segments
     assert done.boundary
     await objects.close()

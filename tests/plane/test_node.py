@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from amp.ha.machine import Identity, Machine
-from amp.ha.modes import HaMode
+from amp.ha.modes import HaMode, PersistMode
 from amp.kit.clock import SystemClock
-from amp.kit.errors import Conflict, Fenced, Invalid
+from amp.kit.errors import Fenced
 from amp.kit.ids import EntityId, NodeId, Term
 from amp.model import changes as c
 from amp.model.model import Model
 from amp.model.registry import Registry
 from amp.plane import snapshots
+from amp.plane.control import Control
 from amp.plane.leader import Leader
 from amp.plane.node import PlaneNode
 from amp.store.file import DirectoryObjects
@@ -45,7 +46,7 @@ def node(objects: Objects, name: str, *, mode: HaMode = HaMode.AUTO, timeout: fl
     )  # fmt: skip
     made = PlaneNode(
         Machine(identity, lambda: entropy(8).hex()), objects, clock,
-        persist_mode="AUTO", persist_period=0.01, plane_name=None,
+        persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None,
     )  # fmt: skip
     made.make_leader = lambda term: Leader(
         made.journaling, made, Registry([]), clock, entropy, NodeId(name), Term(term)
@@ -60,7 +61,7 @@ async def living(each: PlaneNode) -> AsyncIterator[PlaneNode]:
     try:
         yield each
     finally:
-        each.shut_down(0.0)
+        each.stop()
         async with asyncio.timeout(10):
             await running
 
@@ -208,26 +209,18 @@ async def test_observations_are_joined_and_written_without_a_wait() -> None:
         assert leader.seq - before <= 2
 
 
-async def test_modes_that_are_asked_for_at_run_time() -> None:
-    objects = MemoryObjects()
-    async with leading(objects) as leader:
-        assert await leader.set_mode("auto") == "MASTER"
-        assert await leader.set_mode("MASTER") == "MASTER"
-        with pytest.raises(Conflict, match="highAvailabilityMode=HOT_BACKUP in etc/"):
-            await leader.set_mode("HOT_BACKUP")
-        with pytest.raises(Invalid, match="unknown mode 'boss': one of DISABLED, AUTO"):
-            await leader.set_mode("boss")
-
-
 async def test_records_of_nodes_that_are_gone_can_be_forgotten() -> None:
     objects = MemoryObjects()
     async with living(node(objects, "gone", mode=HaMode.HOT_BACKUP)) as gone:
         await until(gone.decided.is_set)
     async with leading(objects) as leader:
+        control = Control(leader, objects, SystemClock())
         await until(lambda: "gone" in {view.id for view in leader.ha().nodes})
-        await leader.clear_nodes("gone")
+        await control.prune(3600.0)
+        assert [info.key for info in await objects.list("nodes/")] == ["nodes/first", "nodes/gone"]
+        await control.clear_nodes("gone")
         assert [info.key for info in await objects.list("nodes/")] == ["nodes/first"]
-        await leader.clear_nodes()
+        await control.clear_nodes()
         assert [info.key for info in await objects.list("nodes/")] == ["nodes/first"]
 
 

@@ -173,8 +173,8 @@ async def test_a_snapshot_must_repeat_the_journal() -> None:
         assert [(each.key, each.deletable) for each in report.findings] == [(key, False)], change
 
 
-async def test_a_boundary_object_may_be_empty_and_its_name_counts() -> None:
-    assert await damage({**PLANE, boundary_key(14): b""}) == set()
+async def test_a_boundary_object_says_who_set_it() -> None:
+    assert await damage({**PLANE, boundary_key(14): b""}) == {boundary_key(14)}
 
 
 async def test_another_plane_s_objects_are_named() -> None:

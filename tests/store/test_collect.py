@@ -8,6 +8,7 @@ from amp.store.memory import MemoryObjects
 from amp.store.objects import ObjectInfo, Outcome
 from amp.store.segment import (
     NO_HASH,
+    Boundary,
     Damaged,
     Header,
     Snapshot,
@@ -19,6 +20,7 @@ from amp.store.segment import (
 )
 
 POSTS = {1, 7}
+BY = Boundary("p", 0, 1, "n")
 
 
 class Watched(MemoryObjects):
@@ -59,7 +61,7 @@ async def keys(objects: MemoryObjects, prefix: str) -> list[int]:
 
 async def test_the_boundary_comes_first_then_the_lowest_segment_and_posts_stay() -> None:
     objects = await plane([5, 9, 12], last=14)
-    done = await collect(objects, POSTS, lambda: True, kept=2)
+    done = await collect(objects, BY, POSTS, lambda: True, kept=2)
     assert done == Collected(boundary=9, snapshots=1, segments=7)
     assert objects.log[:3] == [
         f"create {boundary_key(9)}",
@@ -74,14 +76,14 @@ async def test_the_boundary_comes_first_then_the_lowest_segment_and_posts_stay()
 async def test_an_older_boundary_goes_when_all_below_the_new_one_is_deleted() -> None:
     objects = await plane([5, 9, 12], last=14)
     await MemoryObjects.create(objects, boundary_key(5), b"")
-    await collect(objects, POSTS, lambda: True, kept=2)
+    await collect(objects, BY, POSTS, lambda: True, kept=2)
     assert await keys(objects, "gc/") == [9]
 
 
 async def test_segments_stay_for_their_time() -> None:
     objects = await plane([5, 9, 12], last=14)
     objects.times = {segment_key(seq): seq * 1000 for seq in range(1, 15)}
-    done = await collect(objects, POSTS, lambda: True, kept=2, age_ms=10_000)
+    done = await collect(objects, BY, POSTS, lambda: True, kept=2, age_ms=10_000)
     assert done.segments == 3
     assert await keys(objects, "journal/") == [1, *range(5, 15)]
 
@@ -89,14 +91,14 @@ async def test_segments_stay_for_their_time() -> None:
 @pytest.mark.parametrize("snapshots", [[], [5]])
 async def test_nothing_is_deleted_without_enough_snapshots(snapshots: list[int]) -> None:
     objects = await plane(snapshots, last=14)
-    assert await collect(objects, POSTS, lambda: True, kept=2) == Collected(0, 0, 0)
+    assert await collect(objects, BY, POSTS, lambda: True, kept=2) == Collected(0, 0, 0)
     assert objects.log == []
 
 
 async def test_nothing_is_deleted_while_the_boundary_is_uncertain() -> None:
     objects = await plane([5, 9, 12], last=14)
     objects.lost = True
-    assert (await collect(objects, POSTS, lambda: True, kept=2)).segments == 0
+    assert (await collect(objects, BY, POSTS, lambda: True, kept=2)).segments == 0
     assert objects.log == [f"create {boundary_key(9)}"]
 
 
@@ -104,14 +106,14 @@ async def test_nothing_is_deleted_when_the_snapshot_to_keep_is_damaged() -> None
     objects = await plane([5, 9, 12], last=14)
     await objects.put(snapshot_key(9), b"AMP1 no")
     with pytest.raises(Damaged, match="snapshots/0000000000000009"):
-        await collect(objects, POSTS, lambda: True, kept=2)
+        await collect(objects, BY, POSTS, lambda: True, kept=2)
     assert objects.log == []
 
 
 async def test_one_that_leads_no_more_stops_deleting() -> None:
     objects = await plane([5, 9, 30], last=40)
     answers = iter([True, True, True])
-    done = await collect(objects, POSTS, lambda: next(answers, False), kept=1)
+    done = await collect(objects, BY, POSTS, lambda: next(answers, False), kept=1)
     assert done.segments == 8
     assert await keys(objects, "gc/") == [30]
 
@@ -124,5 +126,5 @@ async def test_trouble_of_the_store_is_told() -> None:
 
     objects.delete = fails  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
-        await collect(objects, POSTS, lambda: True, kept=2)
+        await collect(objects, BY, POSTS, lambda: True, kept=2)
     assert await keys(objects, "gc/") == [9]

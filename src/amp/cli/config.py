@@ -102,6 +102,7 @@ def _choice(entries: Mapping[str, Entry], key: str, modes: type[_Mode]) -> _Mode
 
 def _heartbeat(layers: Layers) -> tuple[float, float]:
     timeout, poll = _duration(layers.brooklyn, _TIMEOUT), _duration(layers.brooklyn, _POLL)
+    _duration(layers.brooklyn, "brooklyn.ha.timeoutForInactiveNodeRemovalOnStartup")  # read when it is used
     if timeout >= 2 and timeout >= 2 * poll:
         return timeout, poll
     entry = layers.brooklyn.get(_TIMEOUT) or layers.brooklyn[_POLL]

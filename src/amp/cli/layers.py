@@ -149,7 +149,7 @@ def _warn_unknown(entries: Iterable[Entry], known: list[str], warnings: list[str
 def _warn_misspelt(entries: Iterable[Entry], warnings: list[str]) -> None:
     """Warn of keys in families that are wholly ours; of other brooklyn.* keys there are too many to judge."""
     known = known_keys(BROOKLYN)
-    tolerated = {"brooklyn.ha.timeoutForInactiveNodeRemovalOnStartup", "amp.plane.moved"}
+    tolerated = {"amp.plane.moved"}
     families = ("brooklyn.ha.", "amp.node.", "amp.plane.")
     suspects = [e for e in entries if e.key.startswith(families) and e.key not in tolerated and e.key not in known]
     for entry in suspects:

@@ -120,6 +120,13 @@ OPTIONS: tuple[Option, ...] = (
         "Silence after which a master is given up. At least 2s and two poll periods; the same on all nodes.",
         "30s",
     ),
+    Option(
+        "brooklyn.ha.timeoutForInactiveNodeRemovalOnStartup",
+        BROOKLYN,
+        "0",
+        "At a start, records of nodes not heard of for this long are removed. 0: none.",
+        "30d",
+    ),
     Option("brooklyn.ha.pollPeriod", BROOKLYN, "1s", "How often a node looks for news in the store.", "1s"),
     Option(
         "brooklyn.experimental.feature.defaultStandbyIsHot",

@@ -21,11 +21,11 @@ from amp.ha.founding import Founding
 from amp.kit.errors import Missing
 from amp.plane.contents import changes_in, read_record
 from amp.server.events import public
-from amp.store.facts import Boundary, Kind, kind_of, number_of, readable
+from amp.store.facts import Kind, kind_of, number_of, readable
 from amp.store.keys import check_key
 from amp.store.objects import ObjectInfo, Objects
 from amp.store.place import StoreSettings
-from amp.store.segment import Damaged, Header, Snapshot, TooNew, parse, segment_key, snapshot_key, unseal
+from amp.store.segment import Boundary, Damaged, Header, Snapshot, TooNew, parse, segment_key, snapshot_key, unseal
 from amp.store.survey import each, fetch
 
 _KIND = Literal["plane", "journal", "snapshots", "gc", "nodes", "blobs", "probe", "other"]

@@ -26,11 +26,16 @@ class Plane(enum.Enum):
     ALIVE = "alive"  # a new segment was seen
 
 
-def condition(head: Position | None, news: bool) -> Plane:
+def condition(head: Position | None, news: bool, dead: frozenset[str] = frozenset()) -> Plane:
     """Tell what the journal's end says. `news`: a segment came after this node had once reached the end."""
-    if head is None or head.header.kind == "resign":
+    if head is None or head.header.kind == "resign" or is_proven_dead(head, dead):
         return Plane.NONE
     return Plane.ALIVE if news else Plane.UNDECIDED
+
+
+def is_proven_dead(head: Position, dead: frozenset[str]) -> bool:
+    """Tell whether the leader that wrote the head is proven dead, and was the one to hand down a proof (E5 d)."""
+    return head.header.in_office and head.header.node in dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class Outlook:
     members: tuple[Member, ...]
     timeout: float
     poll: float
+    dead: frozenset[str] = frozenset()
 
 
 def wait_to_stand(outlook: Outlook, now: Reading) -> float:
@@ -53,6 +59,8 @@ def wait_to_stand(outlook: Outlook, now: Reading) -> float:
     last = head.header
     polls = min(rank_of(outlook.node, outlook.members, last.node), MOST_POLLS)
     if last.kind != "resign":
+        if last.node in outlook.dead:
+            return 0.0  # E3: an earlier run of this very instance led, and is dead
         return seen.left(now, outlook.timeout, polls * outlook.poll)
     if last.successor in (None, outlook.node):
         # Where a resigning leader knew of no candidate, nobody needs to be waited for.
@@ -66,9 +74,10 @@ class Ground:
 
     before: Position | None
     seen: Sighting | None
+    dead: frozenset[str] = frozenset()
 
     def is_clear(self, now: Reading, own_timeout: float, roster: Roster) -> bool:
-        """Tell whether the winner's wait is over: E5 (a), (b), (c) or (e)."""
+        """Tell whether the winner's wait is over: E5 (a) to (e)."""
         if self.before is None or self.seen is None:
             return True  # (e) the plane was empty
         last = self.before.header
@@ -76,6 +85,8 @@ class Ground:
             return True  # (b) the leader before gave its lease up first
         if last.in_office and roster.over(last.node) == last.term:
             return True  # (c) it says that it has ceased, and it was the one who could say so
+        if is_proven_dead(self.before, self.dead):
+            return True  # (d)
         return self.seen.over(now, own_timeout)  # (a)
 
     def wait(self, now: Reading, own_timeout: float) -> float:

@@ -11,8 +11,6 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-import msgspec
-
 from amp.ha import events as ev
 from amp.ha.machine import Machine
 from amp.ha.members import Record, record_key
@@ -20,7 +18,7 @@ from amp.ha.modes import NodeState
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import Segment, Snapshot, parse, segment_key, seq_of
+from amp.store.segment import Segment, Snapshot, parse, seal, segment_key, seq_of, unseal
 
 _LOG = logging.getLogger(__name__)
 
@@ -115,6 +113,10 @@ class Elector:
         """Let an event come, soon."""
         self._inbox.put_nowait(event)
 
+    def tell(self, event: ev.Event) -> None:
+        """Let an event take effect at once."""
+        self._handle(event)
+
     def nudge(self) -> None:
         """Changes wait: write them now if nothing else is being written."""
         self._offer()
@@ -202,7 +204,12 @@ class Elector:
             _LOG.debug("the boundary of deletion could not be read: %s", problem)
             self.feed(ev.BoundaryRead(ticket, None))
             return
-        self.feed(ev.BoundaryRead(ticket, max((seq_of(info.key) for info in found), default=0)))
+        try:
+            boundary = max((seq_of(info.key) for info in found), default=0)
+        except Invalid as problem:
+            self.feed(ev.LoadFailed(f"{problem.message}; run: amp store verify"))
+            return
+        self.feed(ev.BoundaryRead(ticket, boundary))
 
     async def _create(self, seq: int, attempt: int, data: bytes) -> None:
         began = self._clock.read()
@@ -222,7 +229,7 @@ class Elector:
             await asyncio.wait([before])  # an older record must not come last
         try:
             async with asyncio.timeout(self._limit * 2):
-                await self._objects.put(record_key(record.id), msgspec.json.encode(record))
+                await self._objects.put(record_key(record.id), seal(record, b"")[0])
         except (Unavailable, TimeoutError) as problem:
             _LOG.debug("the membership record could not be written: %s", problem)
 
@@ -270,9 +277,9 @@ async def read_records(objects: Objects, gone: dict[str, Record]) -> tuple[Recor
     for key, data in zip(changing, await asyncio.gather(*(objects.get(key) for key in changing)), strict=True):
         try:
             if data is not None:
-                found[key] = msgspec.json.decode(data, type=Record)
-        except msgspec.DecodeError:
-            continue
+                found[key], _, _ = unseal(data, key, Record)
+        except Invalid:
+            continue  # no safety rests on records, so one that is damaged says nothing; verify names it
         if key in found and found[key].state == NodeState.TERMINATED:
             gone[key] = found[key]
     return tuple(found[key] for key in sorted(found))

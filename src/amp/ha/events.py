@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amp.ha.members import Record
+from amp.ha.modes import HaMode
 from amp.store.objects import Outcome
 from amp.store.segment import Segment, Snapshot
 
@@ -95,6 +96,14 @@ class PrioritySet:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeAsked:
+    """An operator asks this node for another mode. `force`: whoever led is dead, the operator vouches for it (E5 f)."""
+
+    mode: HaMode
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The node shall stop cleanly."""
 
@@ -116,6 +125,7 @@ Event = (
     | Listed
     | Offered
     | PrioritySet
+    | ModeAsked
     | StopAsked
     | Quiet
 )

@@ -61,6 +61,8 @@ def follow(node: Node, segment: Segment) -> None:
 
 def _go_on(node: Node) -> None:
     """The head is proven: let it count, and read the next."""
+    if node.promotion is not None and node.log.term > node.promotion.term:
+        node.promotion = None  # somebody else was elected since: the ask is void
     if node.phase is Phase.FOLLOWING:
         node.news = True
         _decide_mode(node)
@@ -140,6 +142,8 @@ def _note_outage(node: Node) -> None:
 
 def _stand_left(node: Node, now: Reading) -> float:
     left = wait_to_stand(node.outlook(), now)
+    if node.promotion is not None:
+        return min(left, 2 * node.identity.poll - standby_elapsed(node.promotion.since, now))
     if node.held_since is not None and node.log.head is not None and node.log.head.header.kind != "resign":
         left = max(left, 2 * node.identity.beat - standby_elapsed(node.held_since, now))
     return left
@@ -151,7 +155,7 @@ def stand_left(node: Node, now: Reading) -> float | None:
 
 
 def _may_stand(node: Node) -> bool:
-    return node.phase is Phase.FOLLOWING and node.identity.mode.may_lead and node.stopping_since is None
+    return node.phase is Phase.FOLLOWING and node.mode.may_lead and node.stopping_since is None
 
 
 def _reached_end(node: Node) -> None:
@@ -169,7 +173,7 @@ def _decide_mode(node: Node) -> None:
     """Decide the mode at start, as far as the journal's end allows."""
     if node.decided:
         return
-    own, plane = node.identity, condition(node.log.head, node.news)
+    own, plane = node.identity, condition(node.log.head, node.news, node.identity.dead)
     if own.claims:
         if plane is Plane.ALIVE and node.log.head is not None:
             leader = node.log.head.header.node

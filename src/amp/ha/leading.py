@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amp.ha import events as ev
-from amp.ha import following
+from amp.ha import following, switching
 from amp.ha.appender import Append, Need
 from amp.ha.election import Ground
 from amp.ha.lease import Lease, leader_elapsed, standby_elapsed
 from amp.ha.members import ranked, successor_of
-from amp.ha.modes import NodeState
+from amp.ha.modes import HaMode, NodeState
 from amp.ha.node import Check, Node, Phase
+from amp.ha.switching import become, yields_to
 from amp.kit.clock import Reading
 from amp.store.segment import NO_HASH, Header, Member, Segment, build
 
@@ -27,7 +28,7 @@ _APPENDS = (Phase.STANDING, Phase.LEADING, Phase.RESIGNING)
 
 def _append(node: Node, kind: str, body: bytes = b"", batch: int | None = None) -> None:
     own, before = node.identity, node.log.head
-    in_office = node.in_office or (node.ground is not None and node.ground.is_clear(node.now, own.timeout, node.roster))
+    in_office = node.in_office or _is_clear(node)
     members = _members(node, kind)
     changed = kind == "elect" or tuple(members) != node.log.members
     timeout_ms = round(own.timeout * 1000)
@@ -46,7 +47,7 @@ def _append(node: Node, kind: str, body: bytes = b"", batch: int | None = None) 
         in_office=in_office,
         members=members if changed else None,
         clean=kind == "resign" and node.in_office,
-        successor=successor_of(own.node, members) if kind == "resign" else None,
+        successor=node.heir or successor_of(own.node, members) if kind == "resign" else None,
         to=0 if kind == "reset" else None,
         at=node.now.wall_ms,
     )
@@ -61,7 +62,7 @@ def _members(node: Node, kind: str) -> list[Member]:
         id=own.node,
         instance=own.instance,
         address=own.address,
-        mode=own.mode.value,
+        mode=node.mode.value,
         state=NodeState.MASTER.value,
         priority=node.priority,
         version=own.version,
@@ -96,7 +97,7 @@ def slot_read(node: Node, append: Append, found: Segment | None) -> None:
 def _appended(node: Node, append: Append) -> None:
     node.append = None
     node.reading = False
-    ground = Ground(node.log.head, node.log.seen)
+    ground = Ground(node.log.head, node.log.seen, node.identity.dead)
     if not node.extend(append.segment, append.batch):
         return
     header = append.segment.header
@@ -106,12 +107,31 @@ def _appended(node: Node, append: Append) -> None:
         node.phase, node.proven = Phase.LEADING, False
         node.read_boundary(Check.WON)
         node.decided = node.decided or not node.identity.claims
-        if node.stopping_since is not None:
+        node.promotion = None
+        if node.stopping_since is not None or node.after_resigning is not None:
             _begin_resigning(node)
     elif header.kind == "reset":
         node.clean_due = False
     elif header.kind == "resign":
+        _resigned(node)
+
+
+def _resigned(node: Node) -> None:
+    """The resignation is durable: end, or be what was asked for."""
+    if node.stopping_since is not None:
         node.end()
+        return
+    node.phase, node.lease, node.in_office, node.ground = Phase.FOLLOWING, None, False, None
+    node.news, node.forced, node.heir = True, False, None
+    _be_after(node)
+
+
+def _be_after(node: Node) -> None:
+    wanted, node.after_resigning = node.after_resigning, None
+    if wanted is not None:
+        become(node, wanted)
+    elif node.mode is HaMode.MASTER or node.mode is HaMode.DISABLED:
+        node.mode = HaMode.AUTO  # as standby, once deposed
 
 
 def won(node: Node, boundary: int) -> None:
@@ -128,7 +148,7 @@ def won(node: Node, boundary: int) -> None:
 
 def _lost(node: Node, append: Append, found: Segment) -> None:
     """Other bytes have the slot: somebody else was elected there (A4)."""
-    node.append, node.ground = None, None
+    node.append, node.ground, node.forced = None, None, False
     stood = node.phase is Phase.STANDING
     if append.batch is not None:
         node.out.append(ev.Drop(append.batch, unknown=True))
@@ -137,7 +157,10 @@ def _lost(node: Node, append: Append, found: Segment) -> None:
     elif stood:
         # A warm node holds no state for longer than it takes to stand.
         node.phase, node.news, node.applies = Phase.FOLLOWING, True, node.hot
-        following.follow(node, found)
+        if node.after_resigning is not None:
+            _be_after(node)
+        if node.phase is Phase.FOLLOWING:
+            following.follow(node, found)
     else:
         _depose(node)
 
@@ -153,10 +176,12 @@ def _depose(node: Node) -> None:
 
 def _deposed_and_quiet(node: Node) -> None:
     node.over = node.log.term
-    node.decided = True
+    node.decided, node.heir, node.forced = True, None, False
     node.applies = node.hot
     node.tend_records()
-    node.start_load()
+    _be_after(node)
+    if node.phase is Phase.DEPOSED:
+        node.start_load()
 
 
 # ---- standing and office
@@ -166,7 +191,8 @@ def _stand(node: Node) -> None:
     """Create the next segment as an election (E4)."""
     node.stands, node.phase = False, Phase.STANDING
     # What would be its ground if it won: an election sent when that is clear already may say `in_office`.
-    node.ground = Ground(node.log.head, node.log.seen)
+    node.ground = Ground(node.log.head, node.log.seen, node.identity.dead)
+    node.forced = node.promotion is not None and node.promotion.force
     _append(node, "elect")
 
 
@@ -184,7 +210,12 @@ def advance(node: Node) -> None:
         _stand(node)
     _drive_append(node)
     if node.phase is Phase.LEADING:
-        _lead(node)
+        heir = yields_to(node)
+        if heir is not None:
+            node.heir = heir
+            _begin_resigning(node)
+        else:
+            _lead(node)
     elif node.phase is Phase.RESIGNING:
         _resign(node)
     if node.stopping_since is not None and node.phase in _APPENDS and _stop_left(node, node.now) <= 0:
@@ -218,7 +249,9 @@ def _lead(node: Node) -> None:
 
 
 def _is_clear(node: Node) -> bool:
-    return node.ground is not None and node.ground.is_clear(node.now, node.identity.timeout, node.roster)
+    if node.ground is None:
+        return False
+    return node.forced or node.ground.is_clear(node.now, node.identity.timeout, node.roster)
 
 
 def _is_fenced(node: Node) -> bool:
@@ -246,6 +279,11 @@ def stop_asked(node: Node, _: ev.StopAsked) -> None:
         _begin_resigning(node)
     elif node.phase is not Phase.STANDING:
         node.end()
+
+
+def mode_asked(node: Node, event: ev.ModeAsked) -> None:
+    """Another mode is asked for; a leader resigns first (E7)."""
+    switching.mode_asked(node, event, _begin_resigning)
 
 
 def _begin_resigning(node: Node) -> None:

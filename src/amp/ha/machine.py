@@ -122,6 +122,7 @@ _HANDLERS: dict[type[Any], Callable[[Node, Any], None]] = {
     ev.BoundaryRead: _boundary_read,
     ev.Created: leading.created,
     ev.Offered: leading.offered,
+    ev.ModeAsked: leading.mode_asked,
     ev.StopAsked: leading.stop_asked,
     ev.Quiet: leading.quiet,
 }

@@ -19,7 +19,7 @@ from amp.store.segment import FORMAT, Member
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a node says of itself. `counter` grows with each writing; `over`: the term it led and has ceased to;
-    `at`, `started`: its own wall clock, ms, for people."""
+    `ask`: the term whose leader it asks to hand over; `at`, `started`: its own wall clock, ms, for people."""
 
     id: str
     instance: str
@@ -34,6 +34,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int = 0
     hash: str = ""
     over: int | None = None
+    ask: int | None = None
     max_format: int = FORMAT
     started: int = 0
     at: int = 0

@@ -46,6 +46,15 @@ class Check(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Promotion:
+    """An operator asked this node to lead, when `term` was the newest."""
+
+    term: int
+    since: Reading
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who this node is and what it was told. `timeout`, `poll`: seconds. `local`: listing the store costs nothing."""
 
@@ -65,6 +74,7 @@ class Identity:
     local: bool = False
     priority: int = 0
     started_ms: int = 0
+    dead: frozenset[str] = frozenset()  # earlier runs of this instance that are proven dead (E8)
 
     @property
     def beat(self) -> float:
@@ -86,6 +96,7 @@ class Node:
         self.log = Log(identity.plane)
         self.roster = Roster({})
         self.phase = Phase.LOADING
+        self.mode = identity.mode  # an operator may change it
         self.priority = identity.priority
         self.hot = identity.hot if identity.mode is HaMode.AUTO else identity.mode is not HaMode.STANDBY
         self.applies = self.hot  # a warm node that is about to stand loads its state, too
@@ -113,6 +124,10 @@ class Node:
         self.took_office = False  # TakeOffice was said, LeaveOffice not yet
         self.clean_due = identity.clean
         self.stopping_since: Reading | None = None
+        self.after_resigning: HaMode | None = None  # what a leader becomes that is not stopping
+        self.heir: str | None = None  # to whom it resigns, where that was asked for
+        self.promotion: Promotion | None = None
+        self.forced = False  # by an operator, who vouches for the death of the leader before
         self.over: int | None = None
         # records
         self.counter = 0
@@ -153,7 +168,7 @@ class Node:
         loads = self.phase is Phase.LOADING and not self.warming
         if not self.decided or loads or self.phase is Phase.DEPOSED:
             return NodeState.INITIALIZING
-        if self.identity.mode is HaMode.HOT_BACKUP:
+        if self.mode is HaMode.HOT_BACKUP:
             return NodeState.HOT_BACKUP
         return NodeState.HOT_STANDBY if self.hot or self.phase is Phase.LEADING else NodeState.STANDBY
 
@@ -220,7 +235,8 @@ class Node:
     def keeps_records(self) -> bool:
         if self.phase is Phase.FOLLOWING and self.identity.claims and not self.decided:
             return False  # it may be about to fail, and a start that fails leaves nothing
-        return self.identity.mode is not HaMode.DISABLED and self.phase not in (Phase.ENDED, Phase.LOADING)
+        alone = self.mode is HaMode.DISABLED and self.identity.mode is HaMode.DISABLED
+        return not alone and self.phase not in (Phase.ENDED, Phase.LOADING)
 
     def record_period(self) -> float:
         return self.identity.poll if self.identity.local else self.identity.timeout / 3
@@ -229,7 +245,8 @@ class Node:
         if not self.keeps_records():
             return
         state = self.state(self.now)
-        facts = (state, self.priority, self.over)
+        ask = self.promotion.term if self.promotion else None
+        facts = (state, self.mode, self.priority, self.over, ask)
         due = self.record_at is None or standby_elapsed(self.record_at, self.now) >= self.record_period()
         if self.written != facts or (due and (self.phase is not Phase.LEADING or self.identity.local)):
             self.written = facts
@@ -253,7 +270,7 @@ class Node:
             plane=own.plane,
             name=own.name,
             address=own.address,
-            mode=own.mode.value,
+            mode=self.mode.value,
             state=state.value,
             priority=self.priority,
             version=own.version,
@@ -261,6 +278,7 @@ class Node:
             seq=self.log.seq,
             hash=self.log.head.hash if self.log.head else "",
             over=self.over,
+            ask=self.promotion.term if self.promotion else None,
             started=own.started_ms,
             at=self.now.wall_ms,
         )
@@ -268,4 +286,4 @@ class Node:
     def outlook(self) -> Outlook:
         """Gather what the decision to stand is made of."""
         own, log = self.identity, self.log
-        return Outlook(own.node, log.head, log.seen, log.members, own.timeout, own.poll)
+        return Outlook(own.node, log.head, log.seen, log.members, own.timeout, own.poll, own.dead)

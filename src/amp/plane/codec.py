@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -22,5 +23,5 @@ def decode(body: bytes, key: str) -> Sequence[AnyChange]:
     """Read a body. Raises: Damaged, naming `key`, when a line is not a Change that this version knows."""
     try:
         return [_decoder.decode(line) for line in unpack(body)]
-    except (OSError, EOFError, msgspec.DecodeError) as problem:
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError) as problem:
         raise Damaged(key, f"its body cannot be read: {problem}") from problem

@@ -5,10 +5,7 @@ Implements `store.survey.Contents`, for the store itself knows nothing of entiti
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
-
-import msgspec
 
 from amp.ha.founding import Founding
 from amp.ha.members import Record
@@ -33,24 +30,16 @@ class PlaneContents:
         return founding.id
 
     def sight(self, data: bytes, key: str) -> Sight:
-        """Read a membership record, sealed or not. Raises: Damaged, TooNew."""
+        """Read a membership record. Raises: Damaged, TooNew."""
         record = read_record(data, key)
         return Sight(record.id, record.plane, record.seq, record.hash)
 
 
 def read_record(data: bytes, key: str) -> Record:
-    """Read a membership record, sealed or not. Raises: Damaged, TooNew."""
-    if data.startswith(b"AMP1 "):
-        return unseal(data, key, Record)[0]
-    try:
-        return msgspec.json.decode(data, type=Record)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise Damaged(key, f"it is not a node's record: {problem}") from problem
+    """Read a membership record. Raises: Damaged, TooNew."""
+    return unseal(data, key, Record)[0]
 
 
 def changes_in(body: bytes, key: str) -> Sequence[AnyChange]:
     """Read a body. Raises: Damaged."""
-    try:
-        return codec.decode(body, key)
-    except zlib.error as problem:  # a body that is sealed, and yet was never packed
-        raise Damaged(key, f"its body cannot be unpacked: {problem}") from problem
+    return codec.decode(body, key)

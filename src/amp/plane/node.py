@@ -10,13 +10,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
-from amp.ha.elector import Elector, Holder, read_records
-from amp.ha.events import PrioritySet, StopAsked
+from amp.ha.elector import Elector, Holder
+from amp.ha.events import StopAsked
 from amp.ha.machine import Machine
-from amp.ha.members import record_key
-from amp.ha.modes import HaMode, NodeState, PersistMode
+from amp.ha.modes import NodeState, PersistMode
 from amp.kit.clock import Clock
-from amp.kit.errors import Conflict, Fenced, Invalid, Unavailable
+from amp.kit.errors import Fenced, Invalid, Unavailable
 from amp.kit.ids import NodeId, PlaneId
 from amp.model import changes as c
 from amp.model.model import Model
@@ -28,7 +27,7 @@ from amp.plane.subscriptions import Subscriptions
 from amp.plane.views import Event, HaStatus, StoreMetrics
 from amp.store.collect import KEPT, collect
 from amp.store.objects import Objects
-from amp.store.segment import Segment, Snapshot, segment_key
+from amp.store.segment import Boundary, Segment, Snapshot, segment_key
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,13 +47,13 @@ class PlaneNode(Holder):
         objects: Objects,
         clock: Clock,
         *,
-        persist_mode: str,
+        persist_mode: PersistMode,
         persist_period: float,
         plane_name: str | None,
     ) -> None:
         self.machine, self._objects, self._clock = machine, objects, clock
-        self._persist_mode, self._plane_name = persist_mode, plane_name
-        self._persists = persist_mode != PersistMode.DISABLED
+        self.persist_mode, self._plane_name = persist_mode, plane_name
+        self._persists = persist_mode is not PersistMode.DISABLED
         self.elector = Elector(machine, objects, clock, self)
         self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
         self.make_leader: MakeLeader | None = None
@@ -234,7 +233,9 @@ class PlaneNode(Holder):
         self._collected_at = now.raw
         posts = {seq for seq, _ in saved.posts}
         kept = KEPT if self._persists else 2
-        done = await collect(self._objects, posts, self._may_act, kept=kept)
+        log = self.machine.log
+        by = Boundary(log.plane, 0, log.term, self.machine.identity.node, at=now.wall_ms)
+        done = await collect(self._objects, by, posts, self._may_act, kept=kept)
         if done.segments or done.snapshots:
             _LOG.info(
                 "deleted %d segments and %d snapshots up to segment %d", done.segments, done.snapshots, done.boundary
@@ -264,8 +265,8 @@ class PlaneNode(Holder):
             plane=PlaneId(own.plane),
             plane_name=self._plane_name,
             state=machine.state(now).value,
-            mode=own.mode.value,
-            persist_mode=self._persist_mode,
+            mode=machine.mode.value,
+            persist_mode=self.persist_mode.value,
             term=machine.log.term,
             seq=self._applied if machine.applies else machine.log.seq,
             in_office=machine.may_act(now),
@@ -327,42 +328,8 @@ class PlaneNode(Holder):
         except TimeoutError:
             return False
 
-    # ---- HaControl: what an operator may ask
-
-    async def set_mode(self, mode: str) -> str:
-        """Change the mode at run time, as far as the node is not what is asked already."""
-        try:
-            wanted = HaMode(mode.upper())
-        except ValueError:
-            raise Invalid(f"unknown mode {mode!r}: one of {', '.join(HaMode)}") from None
-        now = self._clock.read()
-        state, own = self.machine.state(now), self.machine.identity.mode
-        if wanted.value == state.value or wanted is own or (wanted is HaMode.AUTO and own.may_lead):
-            return state.value
-        raise Conflict(
-            f"this node is {state} and runs as {own}: to make it {wanted}, set highAvailabilityMode={wanted} in "
-            "etc/org.apache.brooklyn.osgilauncher.cfg and start it again (stopping a master hands over at once)"
-        )
-
-    async def set_priority(self, priority: int) -> int:
-        """Change the election priority; answers the one before."""
-        before = self.machine.priority
-        self.elector.feed(PrioritySet(priority))
-        self.machine.priority = priority
-        return before
-
-    async def clear_nodes(self, node: str | None = None) -> None:
-        """Delete records of nodes that are gone; the master's and this node's are kept."""
-        kept = {self.machine.identity.node, master_of(self.machine, self._clock.read())}
-        for record in await read_records(self._objects, {}):
-            if record.id not in kept and node in (None, record.id):
-                await self._objects.delete(record_key(record.id))
-
-    def shut_down(self, delay_s: float) -> None:
-        """Begin a clean stop after `delay_s` seconds."""
-        if delay_s > 0:
-            asyncio.get_running_loop().call_later(delay_s, self.shut_down, 0.0)
-            return
+    def stop(self) -> None:
+        """Begin a clean stop."""
         if not self._stopping:
             self._stopping = True
             self.elector.feed(StopAsked())

@@ -55,7 +55,7 @@ class Roll:
             instance=own.instance,
             uri=own.address,
             state=machine.state(self.now).value,
-            mode=own.mode.value,
+            mode=machine.mode.value,
             priority=machine.priority,
             version=own.version,
             term=machine.log.term or None,

@@ -143,8 +143,11 @@ class Views(Protocol):
 class HaControl(Protocol):
     """What an operator may ask of this node itself (not of the plane's state)."""
 
-    async def set_mode(self, mode: str) -> str:
-        """Change the mode at run time; answers the state before. Raises: Invalid, Conflict, Unavailable."""
+    async def set_mode(self, mode: str, *, force: bool = False) -> str:
+        """Change the mode at run time and wait until it is so; answers the state before.
+
+        `force`, with MASTER: the operator vouches that whoever led is dead. Raises: Invalid, Conflict, Unavailable.
+        """
         ...
 
     async def set_priority(self, priority: int) -> int:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from amp.kit.errors import Conflict, Invalid, Missing, Unavailable
 from amp.store.audit import plane_of
-from amp.store.facts import Boundary, Kind, Survey, kind_of, number_of
+from amp.store.facts import Kind, Survey, kind_of, number_of
 from amp.store.findings import Report
 from amp.store.objects import Objects, Outcome
 from amp.store.segment import (
+    Boundary,
     Damaged,
     Header,
     Snapshot,

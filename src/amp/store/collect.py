@@ -12,8 +12,10 @@ import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+import msgspec
+
 from amp.store.objects import ObjectInfo, Objects, Outcome
-from amp.store.segment import Damaged, Snapshot, boundary_key, seq_of, snapshot_key, unseal
+from amp.store.segment import Boundary, Damaged, Snapshot, boundary_key, seal, seq_of, snapshot_key, unseal
 
 #: Snapshots that are kept, and how long segments are kept besides, in ms.
 KEPT, AGE_MS = 24, 24 * 3600 * 1000
@@ -30,9 +32,17 @@ class Collected:
 
 
 async def collect(
-    objects: Objects, posts: Collection[int], may: Callable[[], bool], *, kept: int = KEPT, age_ms: int = AGE_MS
+    objects: Objects,
+    by: Boundary,
+    posts: Collection[int],
+    may: Callable[[], bool],
+    *,
+    kept: int = KEPT,
+    age_ms: int = AGE_MS,
 ) -> Collected:
     """Delete what is not needed any more. `posts`: the seqs of all elections and resignations.
+
+    `by`: who does it (plane, term, node, time); its seq is chosen here.
 
     `may` is asked before each step: a node that does not lead any more deletes nothing.
     Raises: Unavailable; Damaged, when the snapshot that would have to carry everything cannot be read.
@@ -44,7 +54,8 @@ async def collect(
     boundary = snapshots[-kept]
     await _read_back(objects, boundary)
     if boundary > before:
-        if not may() or await objects.create(boundary_key(boundary), b"") is Outcome.UNKNOWN:
+        marker, _ = seal(msgspec.structs.replace(by, seq=boundary), b"")
+        if not may() or await objects.create(boundary_key(boundary), marker) is Outcome.UNKNOWN:
             return Collected(before, 0, 0)
     else:
         boundary = before

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-import msgspec
-
-from amp.store.segment import FORMAT, Damaged, Header, Snapshot, TooNew, parse, unseal
+from amp.store.segment import Boundary, Damaged, Header, Snapshot, TooNew, parse, unseal
 
 _SEQ = re.compile(r"(?!0{16})[0-9]{16}")
 _SHA = re.compile(r"[0-9a-f]{64}")
@@ -34,17 +32,6 @@ class Kind(StrEnum):
     BLOBS = "blobs"
     PROBE = "probe"
     OTHER = "other"
-
-
-class Boundary(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The header of `gc/<seq>`: who moved the boundary, in which term. Fields that are not stated are not checked."""
-
-    term: int
-    node: str
-    seq: int | None = None
-    plane: str | None = None
-    format: int = FORMAT
-    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +178,8 @@ def _read(key: str, data: bytes, contents: Contents) -> Fact:
             contents.check_body(body, key)
             return Fact(key, size, snapshot=header, hash=digest, body_bytes=len(body))
         case Kind.GC:
-            if not data:
-                return Fact(key, 0)  # its name says all
             boundary, _, digest = unseal(data, key, Boundary)
-            if boundary.seq is not None and boundary.seq != seq:
+            if boundary.seq != seq:
                 raise Damaged(key, f"it says that it is the boundary {boundary.seq}")
             return Fact(key, size, boundary=boundary, hash=digest, plane=boundary.plane)
         case Kind.PLANE:

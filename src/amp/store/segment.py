@@ -86,6 +86,17 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     at: int = 0
 
 
+class Boundary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The header of an object under `gc/`: who set the boundary, and in which term."""
+
+    plane: str
+    seq: int
+    term: int
+    node: str
+    format: int = FORMAT
+    at: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A header, its hash, and the packed body (empty for a beat)."""

@@ -17,9 +17,9 @@ from amp.kit.ids import EntityId
 from amp.model import changes as c
 from amp.model.model import Model
 from amp.plane import codec
-from amp.store.facts import Boundary
 from amp.store.segment import (
     NO_HASH,
+    Boundary,
     Header,
     Member,
     Segment,
@@ -102,7 +102,7 @@ class Journal:
             id=node, instance=f"i-{node}", plane=PLANE, name=node, address=f"http://{node}", mode="AUTO",
             state="HOT_STANDBY", priority=0, version="1.0", counter=1, seq=seq, hash=digest,
         )  # fmt: skip
-        self.objects[f"nodes/{node}"] = msgspec.json.encode(record)
+        self.objects[f"nodes/{node}"] = seal(record, b"")[0]
 
     def blob(self, data: bytes) -> None:
         """Write a file."""

@@ -146,7 +146,7 @@ class FakeControl:
         self._views = views
         self.asked: list[tuple[str, Any]] = []
 
-    async def set_mode(self, mode: str) -> str:
+    async def set_mode(self, mode: str, *, force: bool = False) -> str:
         """Take a mode: the state becomes that, except that AUTO stays what it is."""
         before = self._views.status.state
         self.asked.append(("mode", mode))

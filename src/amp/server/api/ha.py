@@ -52,7 +52,8 @@ class HighAvailability:
             raise Invalid(f"the form field 'mode' is missing: send one of {modes}")
         if wanted not in HaMode.__members__:
             raise Invalid(f"unknown mode {wanted!r}: send one of {modes}")
-        return as_json(await self._control.set_mode(wanted))
+        force = (field(call, "force") or "").strip().lower() == "true"
+        return as_json(await self._control.set_mode(wanted, force=force))
 
     async def states(self, call: Call) -> Response:
         """Tell all nodes."""

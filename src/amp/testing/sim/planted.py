@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from amp.ha import events as ev
 from amp.ha.appender import Append
+from amp.ha.election import Ground
 from amp.ha.lease import Lease, Sighting
 from amp.ha.log import Log
 from amp.ha.machine import Identity, Machine, Phase
+from amp.ha.members import Roster
+from amp.ha.modes import HaMode
 from amp.ha.node import Check
 from amp.kit.clock import Reading
 from amp.store.objects import Outcome
@@ -50,9 +55,7 @@ class _AnswersTooEarly(Append):
 
 def replace_header(segment: Segment, **fields: str) -> tuple[bytes, Segment]:
     """Build a segment again with another header field."""
-    from msgspec.structs import replace as struct_replace
-
-    header: Header = struct_replace(segment.header, **fields)
+    header: Header = msgspec.structs.replace(segment.header, **fields)
     return build(header, segment.body)
 
 
@@ -150,6 +153,75 @@ class _EarlyTimer(Machine):
         self.log = _TimerFromStart(identity.plane)
 
 
+class _GivesUp(Machine):
+    """3: an attempt without an answer counts as a failure: its writers are told so, and the next append begins."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        lost = isinstance(event, ev.Created) and event.outcome is Outcome.UNKNOWN
+        append = self.append
+        if lost and self.phase is Phase.LEADING and append is not None and append.batch is not None:
+            self.append = None
+            return [ev.Drop(append.batch, unknown=False), *super().handle(ev.Woken(), now)]
+        return super().handle(event, now)
+
+
+class _RecordRenews(Machine):
+    """11: a heartbeat in `nodes/` renews the lease."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        actions = super().handle(event, now)
+        if self.lease is not None and any(isinstance(action, ev.WriteRecord) for action in actions):
+            self.lease = Lease(now, self.lease.timeout)
+        return actions
+
+
+class _ClearGround(Ground):
+    def is_clear(self, now: Reading, own_timeout: float, roster: Roster) -> bool:
+        return True
+
+
+class _ActsAtOnce(Machine):
+    """14: a winner acts at once."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        if self.ground is not None:
+            self.ground = _ClearGround(self.ground.before, self.ground.seen, self.ground.dead)
+        return super().handle(event, now)
+
+
+class _Flag(Machine):
+    """22: the lease is a flag that a timer sets."""
+
+    flag = False
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        actions = super().handle(event, now)
+        self.flag = super().may_act(now)
+        return actions
+
+    def may_act(self, now: Reading) -> bool:
+        return self.flag
+
+
+class _SilentAlone(Machine):
+    """23: a node with HA disabled holds no lease and appends no beats."""
+
+    def lease_left(self, now: Reading) -> float | None:
+        if self.identity.mode is HaMode.DISABLED and self.in_office and self.lease is not None:
+            self.lease = Lease(now, self.identity.timeout)
+        return super().lease_left(now)
+
+
+class _YieldsToOld(Machine):
+    """24: an old ask deposes a later term."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        for id, seen in self.roster.seen.items():
+            if seen.record.ask is not None:
+                self.roster.seen[id] = replace(seen, record=msgspec.structs.replace(seen.record, ask=self.log.term))
+        return super().handle(event, now)
+
+
 class _Unchecked(Machine):
     """7, 8, 9: what the boundary says is not heeded."""
 
@@ -197,15 +269,21 @@ class Planted:
 PLANTED = (
     Planted(1, "segments are overwritten", overwrites=True),
     Planted(2, "bytes in the slot count as ours by node id alone, and retries send new ones", _TimeoutIsFailureMachine),
+    Planted(3, "an attempt without an answer counts as failed", _GivesUp),
     Planted(5, "an answer does not wait for the decision", _AnswersTooEarlyMachine),
     Planted(6, "elections are deleted with the rest", collect=_deletes_posts),
     Planted(7, "a winner does not look at the boundary", _WinnerSkips),
     Planted(8, "a reader does not look at the boundary", _ReaderSkips),
     Planted(9, "absent below the boundary is taken for the end", _TakesAbsentForHead),
     Planted(10, "segments are deleted before the boundary is written", collect=_deletes_first),
+    Planted(11, "a heartbeat in nodes/ renews the lease", _RecordRenews),
     Planted(12, "the lease counts from the answer", _LeaseFromAnswer),
     Planted(13, "the standby's timer counts from before its read", _EarlyTimer),
+    Planted(14, "a winner acts at once", _ActsAtOnce),
     Planted(17, "the resigning leader acts until acknowledged", _ActsUntilAcknowledged),
     Planted(18, "the standby uses its own time-out alone", _OwnTimeoutAlone),
     Planted(21, "the lease is as long as the time-out", _WholeLease),
+    Planted(22, "the lease is a flag set by a timer", _Flag),
+    Planted(23, "a node with HA disabled does not beat", _SilentAlone),
+    Planted(24, "an old ask deposes a later term", _YieldsToOld),
 )

@@ -49,6 +49,7 @@ class Story:
         self.history: list[str] = []  # hashes of the one history, as first seen by anybody
         self.ops = 0
         self._leaves_behind = False
+        self._half_way: dict[str, int] = {}  # what each node had read when half of the calm was over
         self._acked_seq = 0
         rng = self.rng
         count = rng.choice([2, 2, 3, 3, 4, 5])
@@ -71,6 +72,7 @@ class Story:
             self._check()
         self._clear_up()
         calm = self._calm()
+        self.world.after(calm / 2, self._note_half_way)
         while self.world.step(STORM + calm):
             steps += 1
             self._check()
@@ -86,6 +88,9 @@ class Story:
 
     def _new(self, machine: int) -> SimNode:
         self.runs += 1
+        before = self.nodes[machine] if machine < len(self.nodes) else None
+        # The next start of the same home may have proof that the run before is dead (E8).
+        dead = {before.identity.node} if before is not None and not before.alive and self.rng.random() < 0.5 else set()
         identity = Identity(
             node=f"n{self.runs}",
             instance=f"m{machine}",
@@ -98,10 +103,38 @@ class Story:
             poll=self.poll,
             hot=self.rng.random() < 0.8,
             local=self.rng.random() < 0.5,
+            dead=frozenset(dead),
         )
         node = SimNode(self.world, self.store, self.clocks[machine], identity, self.tally, self.make, self.collect)
         node.stalls = self._stall
         return node
+
+    def _usurp(self, leader: int) -> None:
+        """The leader freezes with a lease that still runs; another is asked to lead, wins, waits - and goes, too."""
+        rng, frozen = self.rng, self.nodes[leader]
+        heirs = [i for i, node in enumerate(self.nodes) if i != leader and node.alive and not node.paused]
+        if not heirs:
+            return
+        machine = rng.choice(heirs)
+        heir = self.nodes[machine]
+        self.store.faults = Faults()
+        frozen.paused = True
+        self.world.after(rng.uniform(4.0, 9.0), frozen.resume)
+        heir.feed(ev.ModeAsked(HaMode.MASTER))
+        fate = rng.choice(["stop", "crash", "lost answers"])
+        self.world.after(rng.uniform(2.2, 5.0), lambda: self._befall(machine, heir, fate))
+
+    def _befall(self, machine: int, node: SimNode, fate: str) -> None:
+        if not self.storming or not node.alive or node.paused:
+            return
+        if fate == "stop":
+            node.feed(_STOP)
+        elif fate == "crash":
+            node.alive = False
+        else:
+            self.store.faults = Faults(lost_answer=0.8)
+            return
+        self.world.after(self.rng.uniform(2.0, 8.0), lambda: self._return(machine, node))
 
     def _victim(self) -> int:
         """Choose a machine: anyone, but the leader's more often than not."""
@@ -145,7 +178,7 @@ class Story:
             node.submit(f"op{self.ops}")
         self.world.after(self.rng.expovariate(3.0), self._client)
 
-    def _trouble(self) -> None:
+    def _trouble(self) -> None:  # noqa: C901 - a list of troubles
         if not self.storming:
             return
         rng = self.rng
@@ -166,6 +199,10 @@ class Story:
             case "behind" if node.machine.phase is Phase.LEADING:
                 node.cut = self._leaves_behind = True  # until a candidate freezes as it stands
                 self.store.faults = Faults()
+            case "usurp" if node.machine.phase is Phase.LEADING and not node.paused:
+                self._usurp(machine)
+            case "mode" if node.alive:
+                node.feed(ev.ModeAsked(rng.choice([HaMode.MASTER, HaMode.MASTER, *HaMode])))
             case "stop" if node.alive and not node.paused:
                 if rng.random() < 0.4:  # the answer to a resignation matters more than most
                     self.store.faults = Faults(lost_answer=0.7)
@@ -209,11 +246,18 @@ class Story:
             if not node.alive:
                 self.modes[machine] = HaMode.AUTO
                 self._restart(machine)
+            elif node.machine.identity.mode is not HaMode.DISABLED and node.machine.mode is not HaMode.HOT_BACKUP:
+                node.feed(ev.ModeAsked(HaMode.AUTO))
+        if not any(node.machine.mode.may_lead for node in self.nodes):
+            self.nodes[0].feed(ev.ModeAsked(HaMode.AUTO))
 
     def _calm(self) -> float:
         """L1, with slow clocks and the two beats that a candidate waits after an outage: twice where a winner dies."""
         slowest = max(self.timeouts) / 0.92
         return 2 * (slowest + slowest / 3) + CALM_POLLS * self.poll
+
+    def _note_half_way(self) -> None:
+        self._half_way = {node.identity.node: node.machine.log.seq for node in self.nodes}
 
     # ---- what must hold
 
@@ -263,7 +307,8 @@ class Story:
             states = {n.identity.node: f"{n.machine.state(n.now())} {n.machine.phase}" for n in self.nodes}
             self._broken(f"L1: {len(masters)} masters after the calm: {states}")
         for node in self.nodes:
-            if node.alive and node.machine.phase is Phase.FOLLOWING and node.machine.log.seq < len(self.history) - 20:
+            rests = node.machine.log.seq == self._half_way.get(node.identity.node)
+            if node.alive and node.machine.phase is Phase.FOLLOWING and rests:
                 self._broken(f"L1: {node.identity.node} rests at {node.machine.log.seq} of {len(self.history)}")
         durable: list[str] = []
         for seq in range(1, len(self.history) + 1):
@@ -292,5 +337,8 @@ class _Starter:
 
 
 _START, _STOP = ev.Started(), ev.StopAsked()
-_MODES = [HaMode.AUTO] * 6 + [HaMode.STANDBY, HaMode.HOT_STANDBY, HaMode.HOT_BACKUP, HaMode.MASTER]
-_TROUBLES = ["crash", "pause", "pause", "cut", "cut", "cut", "behind", "stop", "stop", "store", "store", "wall"]
+_MODES = [HaMode.AUTO] * 6 + [HaMode.STANDBY, HaMode.HOT_STANDBY, HaMode.HOT_BACKUP, HaMode.MASTER, HaMode.DISABLED]
+_TROUBLES = [
+    *("crash", "pause", "pause", "cut", "cut", "cut", "behind", "usurp", "usurp"),
+    *("mode", "stop", "stop", "store", "store", "wall"),
+]
