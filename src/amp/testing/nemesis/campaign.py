@@ -35,18 +35,18 @@ _OTHERS_FREEZE = ("kill and freeze", "stop, freeze")
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round was. `gap`: the longest time in it without an acknowledged write; `took`: its length; seconds."""
+    """What a round was. `gap`: the longest time in it without an acknowledged write; `lasted`: the fault; s."""
 
     number: int
     fault: Fault
     gap: float
-    took: float
+    lasted: float
     term: int
     changed: bool  # somebody else leads, or the same one anew
 
     def __str__(self) -> str:
         now = f"term {self.term}{'' if self.changed else ' (as before)'}"
-        return f"{self.number:4}  {self.fault!s:32} unavailable {self.gap:6.2f} s   {now}"
+        return f"{self.number:4}  {self.fault!s:34} {self.lasted:5.1f} s   unavailable {self.gap:6.2f} s   {now}"
 
 
 class Campaign:
@@ -140,7 +140,7 @@ class Campaign:
         acked = self._scene.acked
         times = [began, *acked[bisect_left(acked, began) :], ended]
         gap = max(later - earlier for earlier, later in itertools.pairwise(times))
-        self.rounds.append(Round(number, fault, gap, ended - began, self._term(), self._term() != term))
+        self.rounds.append(Round(number, fault, gap, lifted - began, self._term(), self._term() != term))
         self._tell(str(self.rounds[-1]))
         if problem:
             self._scene.odd(f"round {number} ({fault}): {problem}", ended)
