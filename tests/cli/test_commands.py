@@ -272,7 +272,8 @@ def test_app_ls(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
 def test_app_show(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     sensors = "host.address,process.pid,softwareprocess.pid,pid,run.dir,main.uri"
     api.on("GET", "/v1/applications/my%20app", (200, APP))
-    api.on("GET", f"/v1/applications/fetch?sensors={sensors}", (200, [{"id": "other"}, TREE]))
+    asked = f"items={APP['id']}&includeAllApps=false&depth=-1&sensors={sensors}"
+    api.on("GET", f"/v1/applications/details?{asked}", (200, [TREE]))
     assert run(["app", "show", "my app"]) == 0
     assert capsys.readouterr().out == (
         "demo  RUNNING  up  yqv1n1zb2e  BasicApplication\n"

@@ -112,9 +112,11 @@ def app_show(name: str, /, *, output: Output = "table", access: Access = ANYWHER
     client = access.client()
     summary = client.get(f"/v1/applications/{quote(name, safe='')}")
     sensors = ",".join(SHOWN_SENSORS)
-    tree = next((a for a in client.get(f"/v1/applications/fetch?sensors={sensors}") if a["id"] == summary["id"]), None)
-    if tree is None:
+    query = f"items={summary['id']}&includeAllApps=false&depth=-1&sensors={sensors}"
+    found = client.get(f"/v1/applications/details?{query}")
+    if not found:
         raise Missing(f"application {name} was deleted just now")
+    tree = found[0]
     if output == "json":
         show_json(tree)
     else:

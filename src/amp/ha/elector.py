@@ -15,6 +15,7 @@ from amp.ha import events as ev
 from amp.ha.machine import Machine
 from amp.ha.members import Record, record_key
 from amp.ha.modes import NodeState
+from amp.ha.readahead import ReadAhead
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.store.objects import Objects, Outcome
@@ -88,6 +89,7 @@ class Elector:
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._ended = False
+        self._ahead = ReadAhead(self._fetch)
         self._gone: dict[str, Record] = {}  # records of nodes that are over
         self._last_write: asyncio.Task[None] | None = None
         self.reason: str | None = None  # why it ended; None: cleanly
@@ -106,6 +108,7 @@ class Elector:
                 self._handle(event)
             if self._last_write is not None:
                 await asyncio.wait([self._last_write])  # the record that says TERMINATED
+            self._ahead.forget()
             for task in self._tasks:
                 task.cancel()
 
@@ -156,6 +159,7 @@ class Elector:
     def _change_role(self, action: ev.Action) -> None:
         match action:
             case ev.Load():
+                self._ahead.forget()
                 self._spawn(self._load())
             case ev.TakeOffice(term):
                 _LOG.info("in office: this node is the master of term %d", term)
@@ -181,20 +185,31 @@ class Elector:
         return task
 
     async def _get(self, seq: int, ticket: int) -> None:
-        began = self._clock.read()
         try:
-            async with asyncio.timeout(self._limit):
-                data = await self._objects.get(segment_key(seq))
-        except (Unavailable, TimeoutError) as problem:
-            self._note(self.reads, False, began.raw)
+            data = await self._ahead.get(seq)
+        except Unavailable as problem:
             _LOG.debug("segment %d could not be read: %s", seq, problem)
             self.feed(ev.GetFailed(ticket))
             return
-        self._note(self.reads, True, began.raw)
         try:
             self.feed(ev.Got(ticket, parse(data, seq) if data is not None else None))
         except Invalid as problem:
             self.feed(ev.GetFailed(ticket, f"{problem.message}; run: amp store verify"))
+
+    async def _fetch(self, seq: int) -> bytes | None:
+        """Read a segment's slot once. Raises: Unavailable."""
+        began = self._clock.read()
+        try:
+            async with asyncio.timeout(self._limit):
+                data = await self._objects.get(segment_key(seq))
+        except TimeoutError:
+            self._note(self.reads, False, began.raw)
+            raise Unavailable(f"no answer within {self._limit:g} s") from None
+        except Unavailable:
+            self._note(self.reads, False, began.raw)
+            raise
+        self._note(self.reads, True, began.raw)
+        return data
 
     async def _read_boundary(self, ticket: int) -> None:
         try:

@@ -283,7 +283,7 @@ class PlaneNode(Holder):
             nodes=nodes,
             history=tuple(self._history),
             problem=machine.problem,
-            verdict=verdict(nodes, machine.is_fenced(now)),
+            verdict=verdict(nodes, machine.is_fenced(now), own.timeout),
             now_ms=now.wall_ms,
             started_ms=own.started_ms,
             shutting_down=self._stopping,

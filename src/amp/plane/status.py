@@ -9,6 +9,7 @@ from amp.ha.machine import Machine, Phase
 from amp.ha.members import Seen
 from amp.ha.modes import NodeState
 from amp.kit.clock import Reading
+from amp.kit.durations import format_duration
 from amp.kit.ids import NodeId
 from amp.plane.views import NodeView
 from amp.store.segment import Member
@@ -131,8 +132,8 @@ class Roll:
         )
 
 
-def verdict(nodes: tuple[NodeView, ...], fenced: bool) -> str:
-    """Say in one sentence whether the plane is safe."""
+def verdict(nodes: tuple[NodeView, ...], fenced: bool, timeout: float) -> str:
+    """Say in one sentence whether the plane is safe. `timeout`: seconds of silence after which a master is given up."""
     count = {state: sum(node.state == state for node in nodes) for state in {node.state for node in nodes}}
     hot, warm = count.get("HOT_STANDBY", 0), count.get("STANDBY", 0)
     standbys = _counted(hot, "hot standby", "hot standbys") + _counted(warm, "standby", "standbys")
@@ -141,10 +142,19 @@ def verdict(nodes: tuple[NodeView, ...], fenced: bool) -> str:
         return "This node led and has lost touch with the store: it does nothing until it knows who leads"
     if not count.get("MASTER"):
         return f"No master: {' and '.join(standbys) or 'nobody'} can be elected"
+    silent = next((node.age_s for node in nodes if node.is_master and node.age_s is not None), 0.0)
+    if silent > timeout / 2:
+        # Three beats have not come: it may be dead, and is not given up yet.
+        left = format_duration(max(0.0, timeout - silent))
+        return f"The master has been silent for {format_duration(silent)}: {_succession(standbys, left)}"
     if not spare:
         return "1 master, no standby: a failure stops the management of everything until it is started again"
     loss = "one node" if spare == 1 else f"{spare} nodes"
     return f"1 master, {' and '.join(standbys)}: can lose {loss}"
+
+
+def _succession(standbys: list[str], left: str) -> str:
+    return f"{' and '.join(standbys)} can take over in {left}" if standbys else "nobody can take over"
 
 
 def _counted(count: int, one: str, many: str) -> list[str]:
