@@ -16,7 +16,7 @@ from amp.kit.ids import EntityId, NodeId, TaskId, Term
 from amp.model.entity import Task
 from amp.plane.door import Door
 from amp.plane.leader import Leader
-from amp.remote.attach import Progress, Standing
+from amp.remote.attach import Command, Progress, Standing
 from amp.remote.machine import Process, Result
 from amp.testing.clock import FakeClock, settle
 from amp.testing.fakes import FakeMachine, FakePlane, only, seeded_entropy
@@ -383,6 +383,53 @@ async def test_nothing_is_done_once_the_right_to_act_is_lost(world: World) -> No
     assert world.machine.ran == ["install"]
     assert len(world.plane.commits) == written
     assert world.plane.model.tasks[task].status == "running"
+
+
+async def test_what_stopped_for_a_lapse_of_the_lease_goes_on_when_it_is_valid_again(world: World) -> None:
+    world.machine.held.add("install")
+    text = (
+        "name: other\nlocation: localhost\nservices: [{type: VanillaSoftwareProcess, name: w, "
+        "brooklyn.config: {install.command: install, launch.command: launch}}]"
+    )
+    task = await world.deploy("install.command: install\nlaunch.command: launch")
+    await world.door.deploy(text, user="u")
+    await settle()
+    world.plane.leading = False
+    world.machine.release.set()
+    await world.clock.advance(5)
+    assert world.machine.ran == ["install"]
+    world.plane.leading = True
+    await world.clock.advance(5)
+    assert world.plane.model.tasks[task].status == "completed"
+    assert sorted(world.machine.ran) == ["install", "launch", "launch"]
+    assert world.sensors("w")["service.state"] == world.sensors("v")["service.state"] == "RUNNING"
+    assert world.plane.model.tasks[task].resumed == ()  # nobody took over
+
+
+async def test_what_a_command_says_is_there_while_it_runs(world: World) -> None:
+    world.machine.held.add("install")
+    await world.deploy("install.command: install")
+    task = next(each.id for each in world.plane.model.tasks.values() if each.name.startswith("installing"))
+    assert world.door.live_streams(task) == {"stdout": "", "stderr": ""}
+    world.machine.release.set()
+    await settle()
+    assert world.door.live_streams(task) == {}
+
+
+async def test_a_directory_of_a_command_whose_leader_died_after_its_end_was_durable_is_removed() -> None:
+    world = World()
+    async with world.led(1):
+        await world.deploy()
+    (id,) = world.machine.standings
+    world.machine.commands[id] = Command(id, "plane", 1, "launch", {}, None)  # as if it had not come to forget it
+    async with world.led(2):
+        await settle()
+        assert world.machine.commands == {}
+        await world.clock.advance(2 * 3600)
+    world.machine.commands[id] = Command(id, "plane", 1, "launch", {}, None)
+    async with world.led(3):
+        await settle()
+        assert list(world.machine.commands) == [id]  # an hour later nobody looks any more
 
 
 async def test_config_is_inherited_and_the_nearest_wins(world: World) -> None:

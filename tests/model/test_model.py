@@ -1,5 +1,6 @@
 """The model: each Change has one meaning, and `as_changes` is the inverse of `apply`."""
 
+from amp.kit.ids import EntityId, TaskId
 from amp.model import changes as c
 from amp.model.model import TASKS_KEPT, Model, built
 
@@ -82,6 +83,34 @@ def test_parts_of_a_task_go_with_the_whole_and_are_not_counted() -> None:
     assert not {"t0", "p0", "q0"} & model.tasks.keys()
     assert len(model.tasks) == 3 * TASKS_KEPT
     assert same(model, built(model.as_changes()))
+
+
+def test_steps_are_told_once_and_kept_in_a_snapshot() -> None:
+    model = Model()
+    task, e = TaskId("t"), EntityId("e")
+    for change in (
+        c.EntityAdded(e, "T", "e", e),
+        c.TaskStarted(task, e, "install", work={"do": "forget", "stop": True}),
+        c.StepStarted(task, "how", "pure"), c.StepEnded(task, "how", outcome="anew"),
+        c.StepStarted(task, "one", "once", "a", 1, at_ms=5, host="h", turn="k", env={"A": "*"}, on_interrupt="rerun"),
+        c.StepStarted(task, "one", node="b", term=2),  # told twice: the first holds
+        c.StepEnded(task, "one", "interrupted", 7, {"exit": None}, "out", "err"),
+        c.StepEnded(task, "one", "completed", 9),
+        c.TaskResumed(task, "b", 2, 8),
+        c.StepStarted(task, "two", node="b", term=2),
+        c.StepStarted(TaskId("gone"), "x"), c.StepEnded(TaskId("gone"), "x"), c.TaskResumed(TaskId("gone")),
+    ):  # fmt: skip
+        model.apply(change)
+    how, one, two = model.tasks[task].steps
+    assert (how.kind, how.outcome) == ("pure", "anew")
+    assert (one.status, one.term, one.ended_ms, one.stdout, one.stderr) == ("interrupted", 1, 7, "out", "err")
+    assert (two.status, two.term, two.ended_ms) == ("running", 2, None)
+    again = built(model.as_changes())
+    assert again.tasks == model.tasks
+    assert same(model, again)
+    model.apply(c.TaskEnded(task, "completed", 10))
+    model.apply(c.TaskResumed(task, "c", 3, 11))  # what has ended does not go on
+    assert [each.node for each in model.tasks[task].resumed] == ["b"]
 
 
 def test_tasks_of_what_is_gone_are_kept_for_a_while() -> None:

@@ -66,7 +66,7 @@ def alive(pid: int) -> bool:
 
 
 def tasks_named(plane: FakePlane, name: str) -> list[Task]:
-    return [task for task in plane.model.tasks.values() if task.name == name]
+    return [task for task in plane.model.tasks.values() if task.name.startswith(name)]
 
 
 async def test_the_whole_life_of_a_process(plane: FakePlane, tmp_path: Path) -> None:
@@ -185,12 +185,19 @@ def unused_port() -> int:
 async def test_cancelling_a_start_ends_its_command(plane: FakePlane, tmp_path: Path) -> None:
     base = tmp_path / "onbox"
     async with office(plane) as door:
-        app, task = await door.deploy(blueprint(base, **{"install.command": "echo $$ > here; sleep 600"}), user="a")
+        app, task = await door.deploy(
+            blueprint(base, **{"install.command": "echo here I am; echo $$ > here; sleep 600"}), user="a"
+        )
         await until(lambda: any(base.glob("installs/*/here")) and next(base.glob("installs/*/here")).read_text() != "")
         shell = int(next(base.glob("installs/*/here")).read_text())
+        (running,) = (each for each in tasks_named(plane, "installing"))
+        await until(lambda: door.live_streams(running.id)["stdout"] == "here I am\n")
         assert await door.cancel_task(task)
         assert await door.wait_task(task, 20)
         assert plane.model.tasks[task].status == "cancelled"
+        assert [(step.status, step.stdout) for step in plane.model.tasks[running.id].steps] == [
+            ("cancelled", "here I am\n")
+        ]
         assert not alive(shell)
         assert plane.sensor(plane.entity("v").id, "service.state") == "ON_FIRE"
         assert plane.model.running_tasks() == []

@@ -165,10 +165,54 @@ async def test_a_node_that_may_not_act_writes_nothing_more(plane: FakePlane) -> 
     async def body(run: Run) -> None:
         await run.step("act", act)
 
-    whole = await finished(plane, body)
+    async def office() -> None:
+        async with runner(plane) as run:
+            await run.begin(Order(E, "whole"), body)
+
+    job = asyncio.create_task(office())
+    await settle()
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
     assert not acted
-    assert whole.status == "running"  # its end is told by the next leader
+    assert named(plane, "whole").status == "running"  # its end is told by the next leader
     assert not [change for change in plane.changes() if isinstance(change, TaskEnded)]
+
+
+async def test_a_lease_that_lapses_and_comes_back_lets_tasks_go_on(plane: FakePlane) -> None:
+    clock = FakeClock()
+    did: list[str] = []
+    reserved: list[str] = []
+
+    async def act(run: Run) -> None:
+        if "lapsed" not in did:
+            did.append("lapsed")
+            plane.leading = False
+        run.may_act()
+        did.append("acted")
+
+    async def quick(run: Run) -> None:
+        did.append("quick")
+
+    async def body(run: Run) -> str:
+        await run.step("quick", quick)
+        await run.step("act", act)
+        return "done"
+
+    async with asyncio.TaskGroup() as group:
+        run = Runner(
+            plane, clock, seeded_entropy(), group, node=NodeId("n"), term=Term(4), model=lambda: plane.model,
+            reserve=lambda tasks: reserved.extend(task.name for task in tasks), sleep=clock.sleep,
+        )  # fmt: skip
+        task = await run.begin(Order(E, "whole"), body)
+        await clock.advance(2)
+        assert plane.model.tasks[task].status == "running"
+        plane.leading = True
+        await clock.advance(2)
+    assert (plane.model.tasks[task].status, plane.model.tasks[task].result) == ("completed", "done")
+    assert did == ["quick", "lapsed", "acted"]
+    assert reserved == ["whole"]
+    assert {each.status for each in plane.model.tasks.values()} == {"completed"}
 
 
 async def test_a_task_whose_beginning_is_refused_never_runs(plane: FakePlane) -> None:

@@ -24,7 +24,7 @@ from amp.model import changes as c
 from amp.model.model import Model
 from amp.model.registry import Registry
 from amp.plane.recorder import Recorder
-from amp.plane.takeover import Takeover
+from amp.plane.takeover import Takeover, reserve, tidy
 from amp.plane.views import Views
 from amp.tasks.runner import Body, Runner
 from amp.tasks.task import Order
@@ -85,8 +85,11 @@ class Leader:
                     term=self._term,
                     model=lambda: self._views.model,
                     ended=self._around.turns.forget,
+                    reserve=lambda tasks: reserve(self._around, tasks),
+                    sleep=self._around.sleep,
                 )
                 await Takeover(self._around, self._recorder, self._runner, self._node, self._term).done()
+                group.create_task(tidy(self._around), name="tidy up")
                 self._heed(None)
                 self._ready.set()
                 group.create_task(self._scheduler.run(), name="feeds")

@@ -7,19 +7,25 @@ gone cannot go on: it is marked interrupted. Where nothing can go on, the entity
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from amp.entities import lifecycle, state
-from amp.entities.surroundings import Surroundings
+from amp.entities.surroundings import Surroundings, machine_of
 from amp.kit.errors import AmpError
 from amp.kit.ids import EntityId, NodeId, Term
 from amp.model import changes as c
 from amp.model.entity import Entity, Task
+from amp.model.model import Model
 from amp.plane.recorder import Recorder
 from amp.tasks.runner import Body, Runner
 from amp.tasks.task import INTERRUPTED, order_of
 
 _LOG = logging.getLogger(__name__)
+
+#: What ended longer ago was tidied up by the leader under which it ended.
+_RECENT_MS = 3_600_000
+#: A void try is not among them: that it is void must hold for ever.
+_DONE = ("completed", "failed", "cancelled", "interrupted")
 
 
 class Takeover:
@@ -38,7 +44,7 @@ class Takeover:
         under_way = model.running_tasks()
         wholes = [task for task in under_way if task.parent is None or task.parent not in model.tasks]
         bodies = {task.id: body for task in wholes if (body := self._body(task)) is not None}
-        going_on = {task.id for whole in wholes if whole.id in bodies for task in self._below(whole)}
+        going_on = {task.id for whole in wholes if whole.id in bodies for task in _below(model, whole)}
         changes: list[c.AnyChange] = []
         for task in under_way:
             if task.id in going_on:
@@ -49,7 +55,7 @@ class Takeover:
         if not changes:
             return
         await self._recorder.commit(changes)
-        self._reserve([task for task in under_way if task.id in going_on])
+        reserve(self._around, wholes)
         for whole in wholes:
             if whole.id in bodies:
                 self._runner.resume(self._around.model().tasks[whole.id], bodies[whole.id])
@@ -61,22 +67,6 @@ class Takeover:
         except (AmpError, KeyError) as problem:
             _LOG.warning("task %s (%s) cannot go on: %s", task.id, task.name, problem)
             return None
-
-    def _below(self, task: Task) -> Iterator[Task]:
-        yield task
-        for child in task.children:
-            known = self._around.model().tasks.get(child)
-            if known is not None:
-                yield from self._below(known)
-
-    def _reserve(self, tasks: list[Task]) -> None:
-        """Let those go first that were at work already: others only waited for them."""
-        model, turns = self._around.model(), self._around.turns
-        for task in tasks:
-            if task.effector is not None and (task.children or task.steps):
-                turns.reserve(task.entity, task.id)
-            for key in {step.turn for child in task.children for step in model.tasks[child].steps if step.turn}:
-                turns.reserve(key, task.id)
 
     def _why(self, task: Task) -> str:
         return (
@@ -103,3 +93,43 @@ class Takeover:
             state.EXPECTED: state.transition("ON_FIRE", now),
         }
         return state.as_changes(entity, state.updated(entity.sensors, updates), now)
+
+
+def reserve(around: Surroundings, wholes: Sequence[Task]) -> None:
+    """Let those of these tasks, and of what is below them, go first that were at work already: others only waited."""
+    model = around.model()
+    for whole in wholes:
+        for task in _below(model, whole):
+            if task.status != "running":
+                continue
+            if task.effector is not None and (task.children or task.steps):
+                around.turns.reserve(task.entity, task.id)
+            parts = [model.tasks[child] for child in task.children if child in model.tasks]
+            for key in {step.turn for part in parts for step in part.steps if step.turn}:
+                around.turns.reserve(key, task.id)
+
+
+async def tidy(around: Surroundings) -> None:
+    """Remove what is kept of commands whose end became durable just before the last leader ended. Raises: nothing."""
+    model, since = around.model(), around.now_ms() - _RECENT_MS
+    for task in list(model.tasks.values()):
+        ended = [step for step in task.steps if step.host and step.status in _DONE and (step.ended_ms or 0) > since]
+        entity = model.entities.get(task.entity)
+        place = machine_of(model, entity) if entity is not None and ended else None
+        if place is None:
+            continue
+        try:
+            machine, _ = around.machines(place)
+            for step in ended:
+                if step.host == machine.host:
+                    await machine.forget_command(step.id)
+        except AmpError as problem:
+            _LOG.warning("could not tidy up after task %s: %s", task.id, problem.message)
+
+
+def _below(model: Model, task: Task) -> Iterator[Task]:
+    yield task
+    for child in task.children:
+        known = model.tasks.get(child)
+        if known is not None:
+            yield from _below(model, known)

@@ -145,7 +145,7 @@ def _checked(name: str) -> str:
 
 def _written(path: Path, text: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", newline="") as stream:
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
         stream.write(text)
 
 

@@ -46,7 +46,9 @@ class Attempt:
             return Ended(outcome=known.outcome, stdout=known.stdout, stderr=known.stderr)
         if self._old:
             # Written before there were durable steps: the command hung on its node, and may have run in part.
-            await self._once_more("", Ended(Fate.UNKNOWN, why="it was begun by a version that kept no track of it"))
+            return await self._once_more(
+                "", Ended(Fate.UNKNOWN, why="it was begun by a version that kept no track of it")
+            )
         if known is None or known.status != RUNNING:
             return await self._fresh([])
         fate = await self._act.resolve(known.id, known)
@@ -76,13 +78,14 @@ class Attempt:
                 self._tell(id, CANCELLED, await self._act.stop(id))
             raise
         except AmpError as error:
-            self._tell(id, FAILED, Ended(outcome={"error": error.message}, failed=True))
+            # What is there is kept: it may be of use to whoever looks for the reason.
+            self._run.tell([self._end(id, FAILED, Ended(outcome={"error": error.message}, failed=True))])
             raise
         if ended.fate is Fate.BEGUN:
             self._tell(id, FAILED if ended.failed else COMPLETED, ended)
             return ended
         if ended.fate is Fate.NEVER:
-            self._tell(id, VOID, ended)
+            self._run.tell([self._end(id, VOID, ended)])  # that it is void must hold for ever: it is not forgotten
             raise Invalid(ended.why)
         return await self._once_more(id, ended)
 
@@ -93,7 +96,7 @@ class Attempt:
             self._tries += 1
             self._old = False
             return await self._fresh(before)
-        self._run.tell(before)
+        self._run.tell(before, (lambda: self._act.forget(id)) if id else None)
         raise Interrupted(
             f"{self._run.order.name} was interrupted: {ended.why}. It was not run again (on-interrupt: "
             f"{self._act.traits.on_interrupt}): look at what it has done, then invoke the effector again"

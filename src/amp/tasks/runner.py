@@ -2,7 +2,8 @@
 
 A task's beginning is durable before anything of it happens. The end of a step is committed together with the beginning
 of the next one, so that a story of many small steps costs few appends; the end of the whole is committed at once.
-A task that loses the right to act ends without writing anything: the next leader goes on with it.
+A task that loses the right to act stops without writing anything: the next leader goes on with it, or this one does,
+when its lease has only lapsed and is valid again.
 
 Not here: how a task is told and gone on with (`run`), what the steps do.
 """
@@ -26,11 +27,15 @@ __all__ = ["Body", "Run", "Runner"]
 
 _LOG = logging.getLogger(__name__)
 
+#: How often a leader whose lease has lapsed looks whether it may act again, in seconds.
+_LAPSE = 0.2
+
 
 class Runner:
     """Runs tasks of one node in one term, inside a TaskGroup whose cancellation ends them all.
 
-    `model` answers what is recorded; `ended` is told of each task and step that comes to its end here.
+    `model` answers what is recorded; `ended` is told of each task and step that comes to its end here; `reserve` is
+    told of what goes on after a lapse, before it does. `sleep` waits that many seconds.
     """
 
     def __init__(
@@ -44,11 +49,16 @@ class Runner:
         term: Term,
         model: Callable[[], Model],
         ended: Callable[[TaskId], None] = lambda task: None,
+        reserve: Callable[[Sequence[Task]], None] = lambda tasks: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._entropy = entropy
         self._group = group
         self._office = Office(recorder, clock, entropy, node, term, model, self._later, ended)
         self._live = self._office.live
+        self._reserve = reserve
+        self._sleep = sleep
+        self._parked: dict[TaskId, Body] = {}
 
     async def begin(self, order: Order, body: Body, along: Sequence[AnyChange] = ()) -> TaskId:
         """Start a task in the background; answers its id once `along` and its beginning are durable.
@@ -116,13 +126,31 @@ class Runner:
         try:
             await run.ended(body)
         except Fenced:
-            _LOG.warning("task %s (%s) stopped: this node does not lead any more", run.task, live.order.name)
+            _LOG.warning("task %s (%s) stopped: this node may not act", run.task, live.order.name)
+            self._park(run.task, body)
         except AmpError as error:
             _LOG.warning("task %s (%s) failed: %s", run.task, live.order.name, error.message)
         except asyncio.CancelledError:
             if not live.recalled:
                 raise
             _LOG.info("task %s (%s) was cancelled", run.task, live.order.name)
+
+    def _park(self, task: TaskId, body: Body) -> None:
+        if not self._parked:
+            self._group.create_task(self._unpark(), name="wait for the lease")
+        self._parked[task] = body
+
+    async def _unpark(self) -> None:
+        """Go on with what has stopped, once this node may act again; its office ends this where it may not."""
+        while not self._office.recorder.may_act():
+            await self._sleep(_LAPSE)
+        parked, self._parked = self._parked, {}
+        known = self._office.model().tasks
+        tasks = [known[task] for task in parked if task in known and known[task].status == "running"]
+        self._reserve(tasks)
+        for task in tasks:
+            _LOG.info("task %s (%s) goes on: this node may act again", task.id, task.name)
+            self.resume(task, parked[task.id])
 
     def _later(self, act: Callable[[], Awaitable[None]]) -> None:
         self._group.create_task(_quietly(act), name="tidy up")

@@ -1,0 +1,214 @@
+"""An act outside is recorded before it begins, found again by its id, and tried again only where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from amp.kit.errors import Fenced, Invalid
+from amp.kit.ids import EntityId, NodeId, TaskId, Term
+from amp.model import changes as c
+from amp.model.entity import Step, Task
+from amp.tasks.runner import Run, Runner
+from amp.tasks.step import ONCE, Ended, Fate, Traits
+from amp.tasks.task import Order
+from amp.testing.clock import FakeClock, settle
+from amp.testing.fakes import FakePlane, seeded_entropy
+
+E = EntityId("e")
+WELL = Ended(outcome=0, stdout="out", stderr="err")
+LOST = Ended(Fate.UNKNOWN, stdout="half", why="its machine is gone")
+
+
+@dataclass
+class FakeAct:
+    """Plays an act: `fate` is what a successor finds, `ends` how each try ends in turn; without one it hangs."""
+
+    plane: FakePlane
+    fate: Fate = Fate.BEGUN
+    ends: Sequence[Ended | Exception] = (WELL,)
+    traits: Traits = field(default_factory=Traits)
+    did: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+
+    async def begin(self, id: str) -> None:
+        # Nothing begins that is not recorded.
+        assert [step.status for task in self.plane.model.tasks.values() for step in task.steps if step.id == id]
+        self.did.append("begin")
+
+    async def resolve(self, id: str, step: Step) -> Fate:
+        self.did.append("resolve")
+        self.known.append(step.id)
+        return self.fate
+
+    async def end(self, id: str, step: Step | None) -> Ended:
+        self.did.append("end" if step is None else "attach")
+        if not self.ends:
+            await asyncio.Event().wait()
+        ended, *self.ends = self.ends
+        if isinstance(ended, Exception):
+            raise ended
+        return ended
+
+    async def stop(self, id: str) -> Ended:
+        self.did.append("stop")
+        return Ended(outcome=None, failed=True, stdout="cut")
+
+    async def forget(self, id: str) -> None:
+        steps = [step for task in self.plane.model.tasks.values() for step in task.steps if step.id == id]
+        assert steps[0].status != "running"  # only what is durable is forgotten
+        self.did.append("forget")
+
+    def streams(self) -> Mapping[str, str]:
+        return {"stdout": "so far"}
+
+
+@pytest.fixture
+def plane() -> FakePlane:
+    plane = FakePlane()
+    plane.model.apply(c.EntityAdded(E, "t", "e", E))
+    return plane
+
+
+async def lived(plane: FakePlane, act: FakeAct, past: Task | None = None, term: int = 1) -> Task:
+    """Run a task that is this act, from its beginning or on from what is recorded; answers it as it is then."""
+
+    async def body(run: Run) -> object:
+        return (await run.act(act)).outcome
+
+    async with asyncio.TaskGroup() as group:
+        runner = Runner(
+            plane, FakeClock(), seeded_entropy(term), group, node=NodeId(f"n{term}"), term=Term(term),
+            model=lambda: plane.model,
+        )  # fmt: skip
+        if past is None:
+            task = await runner.begin(Order(E, "it"), body)
+        else:
+            task = past.id
+            runner.resume(past, body)
+        await settle()
+        if act.did[-1:] in (["end"], ["attach"]) and not act.ends and task in runner.running():
+            assert runner.streams(task) == {"stdout": "so far"}
+            runner.cancel(task)
+    return plane.model.tasks[task]
+
+
+def recorded(plane: FakePlane, *changes: c.AnyChange) -> Task:
+    task = TaskId("old")
+    for change in (c.TaskStarted(task, E, "it", node="n0", term=1), *changes):
+        plane.model.apply(change)
+    return plane.model.tasks[task]
+
+
+def tries(task: Task) -> list[tuple[str, int]]:
+    return [(step.status, step.term) for step in task.steps]
+
+
+async def test_its_record_is_durable_before_it_begins_and_its_end_goes_with_the_end_of_the_task(
+    plane: FakePlane,
+) -> None:
+    act = FakeAct(plane)
+    task = await lived(plane, act)
+    assert act.did == ["begin", "end", "forget"]
+    assert (task.status, task.result, tries(task)) == ("completed", 0, [("completed", 1)])
+    assert (task.steps[0].stdout, task.steps[0].stderr) == ("out", "err")
+    assert [[type(each).__name__ for each in commit] for commit in plane.commits] == [
+        ["TaskStarted"],
+        ["StepStarted"],
+        ["StepEnded", "TaskEnded"],
+    ]
+
+
+async def test_what_has_ended_is_not_done_again(plane: FakePlane) -> None:
+    begun = c.StepStarted(TaskId("old"), "one", term=1)
+    act = FakeAct(plane)
+    task = await lived(plane, act, recorded(plane, begun, c.StepEnded(TaskId("old"), "one", outcome=7)), term=2)
+    assert (act.did, task.status, task.result) == ([], "completed", 7)
+
+
+async def test_what_runs_is_waited_for(plane: FakePlane) -> None:
+    act = FakeAct(plane)
+    task = await lived(plane, act, recorded(plane, c.StepStarted(TaskId("old"), "one", term=1)), term=2)
+    assert (act.did, act.known) == (["resolve", "attach", "forget"], ["one"])
+    assert (task.status, tries(task)) == ("completed", [("completed", 1)])
+
+
+@pytest.mark.parametrize("traits", [Traits(), Traits(ONCE)])
+async def test_what_never_began_is_begun_under_another_id(plane: FakePlane, traits: Traits) -> None:
+    act = FakeAct(plane, Fate.NEVER, traits=traits)
+    task = await lived(plane, act, recorded(plane, c.StepStarted(TaskId("old"), "one", term=1)), term=2)
+    assert act.did == ["resolve", "begin", "end", "forget"]
+    assert (task.status, tries(task)) == ("completed", [("void", 1), ("completed", 2)])
+    assert [type(each).__name__ for each in plane.commits[0]] == ["StepEnded", "StepStarted"]  # as one
+
+
+async def test_an_end_that_cannot_be_known_is_interrupted_and_not_repeated(plane: FakePlane) -> None:
+    act = FakeAct(plane, ends=[LOST], traits=Traits(ONCE))
+    task = await lived(plane, act, recorded(plane, c.StepStarted(TaskId("old"), "one", term=1)), term=2)
+    assert act.did == ["resolve", "attach", "forget"]
+    assert (task.status, tries(task), task.steps[0].stdout) == ("interrupted", [("interrupted", 1)], "half")
+    assert "its machine is gone" in (task.error or "")
+
+
+async def test_what_may_be_run_again_is_but_not_for_ever(plane: FakePlane) -> None:
+    act = FakeAct(plane, ends=[LOST, LOST, LOST, WELL], traits=Traits(on_interrupt="rerun"))
+    task = await lived(plane, act, recorded(plane, c.StepStarted(TaskId("old"), "one", term=1)), term=2)
+    assert tries(task) == [("interrupted", 1), ("interrupted", 2), ("interrupted", 2)]
+    assert len({step.id for step in task.steps}) == 3
+    assert task.status == "interrupted"
+    again = await lived(plane, FakeAct(plane, ends=[LOST, WELL], traits=Traits(on_interrupt="rerun")), term=3)
+    assert tries(again) == [("interrupted", 3), ("completed", 3)]
+
+
+async def test_a_task_of_a_version_without_steps_may_have_done_it(plane: FakePlane) -> None:
+    act = FakeAct(plane)
+    task = await lived(plane, act, recorded(plane), term=2)
+    assert (task.status, act.did) == ("interrupted", [])
+    act = FakeAct(plane, traits=Traits(on_interrupt="rerun"))
+    plane.model.tasks.clear()
+    assert (await lived(plane, act, recorded(plane), term=2)).status == "completed"
+
+
+async def test_what_could_not_begin_fails_and_says_why(plane: FakePlane) -> None:
+    task = await lived(plane, FakeAct(plane, ends=[Ended(Fate.NEVER, why="the disk is full")]))
+    assert (task.status, task.error, tries(task)) == ("failed", "the disk is full", [("void", 1)])
+    task = await lived(plane, FakeAct(plane, ends=[Invalid("no such directory")]), term=2)
+    assert (task.status, task.error, tries(task)) == ("failed", "no such directory", [("failed", 2)])
+
+
+async def test_a_cancelled_task_ends_its_act_and_keeps_what_it_said(plane: FakePlane) -> None:
+    act = FakeAct(plane, ends=[])
+    task = await lived(plane, act)
+    assert act.did == ["begin", "end", "stop", "forget"]
+    assert (task.status, tries(task), task.steps[0].stdout) == ("cancelled", [("cancelled", 1)], "cut")
+
+
+async def test_leaving_office_leaves_the_act_alone(plane: FakePlane) -> None:
+    act = FakeAct(plane, ends=[])
+
+    async def office() -> None:
+        await lived(plane, act)
+
+    job = asyncio.create_task(office())
+    for _ in range(8):
+        await asyncio.sleep(0)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert "stop" not in act.did
+    (task,) = plane.model.tasks.values()
+    assert (task.status, tries(task)) == ("running", [("running", 1)])
+
+
+async def test_a_fenced_act_is_left_to_the_next_leader(plane: FakePlane) -> None:
+    act = FakeAct(plane, ends=[Fenced("a master of term 9 acts here")])
+    job = asyncio.create_task(lived(plane, act))
+    await settle()
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    (task,) = plane.model.tasks.values()
+    assert task.status == "running"
+    assert "forget" not in act.did
