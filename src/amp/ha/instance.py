@@ -1,6 +1,7 @@
 """Proof that the run before of the same home is dead (E8). Acts on `HOME/data/instance.lock`.
 
-Only the next start of the same home may use it. It proves a death only if all of this holds: we have the file's lock,
+Only the next start of the same home, or `release` in its stead, may use it. It proves a death only if all of this
+holds: we have the lock,
 so that no live run has; the file lies on a local file system, where locks are what they seem; and what the run before
 wrote into it names this boot of this machine and a process that is gone. Anything else, a copied disk or a deleted
 file, proves nothing, and the node waits for its timer like any other.
@@ -25,6 +26,11 @@ class InstanceLock:
         self._path = path
         self._fd: int | None = None
         self.dead: str | None = None
+
+    @property
+    def held(self) -> bool:
+        """Tell whether we have the lock."""
+        return self._fd is not None
 
     def take(self) -> None:
         """Try to take the lock, and read what the run before left. Without the lock nothing is proven."""
@@ -64,9 +70,7 @@ def _proven_dead(content: bytes, path: Path) -> str | None:
         return None
     if not isinstance(node, str) or not isinstance(pid, int) or boot is None or boot != _boot_id():
         return None
-    if not _is_local(path) or (_exists(pid) and _started(pid) == started):
-        return None
-    return node
+    return node if _is_local(path) and _is_gone(pid, started) else None
 
 
 def _boot_id() -> str | None:
@@ -76,14 +80,19 @@ def _boot_id() -> str | None:
         return None
 
 
-def _exists(pid: int) -> bool:
+def _is_gone(pid: int, started: object) -> bool:
+    """Tell whether the process that began then has ended; one that only waits to be reaped has, too."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return False
+        return True
     except PermissionError:
         pass
-    return True
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return False
+    return fields[0] in ("Z", "X") or fields[19] != started
 
 
 def _started(pid: int) -> str | None:

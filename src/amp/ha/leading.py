@@ -106,7 +106,6 @@ def _appended(node: Node, append: Append) -> None:
         node.ground = ground
         node.phase, node.proven = Phase.LEADING, False
         node.read_boundary(Check.WON)
-        node.decided = node.decided or not node.identity.claims
         node.promotion = None
         if node.stopping_since is not None or node.after_resigning is not None:
             _begin_resigning(node)
@@ -144,6 +143,8 @@ def won(node: Node, boundary: int) -> None:
             node.start_load()
     else:
         node.proven = True
+        if not _is_clear(node) and not node.identity.claims:
+            node.decided = True  # it goes on as a standby until its wait is over
 
 
 def _lost(node: Node, append: Append, found: Segment) -> None:
