@@ -1,11 +1,13 @@
-"""A home directory to write configuration into, and the environment of a user who has none."""
+"""A home directory to write configuration into, the environment of a user who has none, and a server to ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fake_api import Api
 
 from amp.cli.config import load
 from amp.cli.options import BROOKLYN, LAUNCHER, WEB
@@ -40,3 +42,18 @@ def configure(home: Path, user_home: Path) -> Configure:
         return load(home, {"HOME": str(user_home)} | environ, route=lambda: "192.0.2.7")
 
     return write
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """A small server that the commands ask, as a user who is not named."""
+    api = Api()
+    thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
+    thread.start()
+    for name in ("AMP_USER", "AMP_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AMP_URL", api.url)
+    yield api
+    api.server.shutdown()
+    thread.join()
+    api.server.server_close()

@@ -9,13 +9,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_api import Api, Terminal, plane
 
 from amp import __version__
 from amp.cli.main import run, wants_json
@@ -56,86 +54,6 @@ FAILED = ENDED | {"isError": True, "result": "launch failed: exit code 1"}
 CANCELLED = ENDED | {"isCancelled": True}
 NOT_MASTER = {"message": "This request is only permitted against an active primary Brooklyn server", "error": 403}
 STATES = {"masterId": "n2", "nodes": {"n2": {"nodeUri": "http://10.0.0.2:8081"}}}
-
-
-def node(name: str, state: str, **more: Any) -> dict[str, Any]:
-    known = {
-        "id": name, "instance": "i" + name, "uri": f"http://10.0.0.{name[1:]}:8081", "state": state, "mode": "AUTO",
-        "priority": 0, "version": "0.1.0", "term": 3, "seq": 41, "lag": 0, "seen_ms": 1000, "age_s": 0.25,
-        "started_ms": 1, "is_self": False, "is_master": state == "MASTER",
-    }  # fmt: skip
-    return known | more
-
-
-def plane(**more: Any) -> dict[str, Any]:
-    known = {
-        "node": "n1", "instance": "in1", "plane": "w5sTPbD7", "plane_name": "blue", "state": "HOT_STANDBY",
-        "mode": "AUTO", "persist_mode": "AUTO", "term": 3, "seq": 41, "in_office": False, "fenced": False,
-        "loaded": True, "lease_s": None, "candidate_at_s": 29.0, "master": "n2", "master_uri": "http://10.0.0.2:8081",
-        "priority": 0, "heartbeat_timeout_s": 30.0, "poll_period_s": 0.2, "store": "directory /mnt",
-        "nodes": [
-            node("n1", "HOT_STANDBY", is_self=True, age_s=None, lag=2),
-            node("n2", "MASTER", priority=10),
-            node("n3", "TERMINATED", uri=None, term=None, lag=None, age_s=75.0),
-        ],
-        "history": [["HOT_STANDBY", 1000]], "problem": None, "verdict": "1 master, 1 hot standby: can lose one node",
-        "now_ms": 2000, "started_ms": 1, "shutting_down": False, "version": "0.1.0",
-    }  # fmt: skip
-    return known | more
-
-
-class Api:
-    """Answers by table: `(method, path)` to a list of (status, body), of which the last one stays."""
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
-        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                api.asked.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
-                known = api.answers.get((self.command, self.path)) or [
-                    (404, {"message": f"no {self.path}", "error": 404})
-                ]
-                status, body = known.pop(0) if len(known) > 1 else known[0]
-                if status == 0:  # cut off
-                    self.close_connection = True
-                    return
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = do_DELETE = answer
-
-            def log_message(self, *_: Any) -> None:
-                """Stay silent."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
-        self.answers[method, path] = list(answers)
-
-    def requests(self) -> list[str]:
-        return [f"{method} {path}" for method, path, _, _ in self.asked]
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    api = Api()
-    thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
-    thread.start()
-    for name in ("AMP_USER", "AMP_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AMP_URL", api.url)
-    yield api
-    api.server.shutdown()
-    thread.join()
-    api.server.server_close()
 
 
 @pytest.fixture
@@ -299,11 +217,6 @@ def test_app_delete(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["app", "delete", "demo", "--yes", "--detach"]) == 0
     assert capsys.readouterr().out == "Deleting demo (yqv1n1zb2e)\n"
     assert len(api.asked) == 5
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def test_app_delete_asks_on_a_terminal(

@@ -30,7 +30,7 @@ def client_commands(tree: App, path: tuple[str, ...]) -> dict[tuple[str, ...], A
     """Find the commands that do something, by the words that call them."""
     found: dict[tuple[str, ...], App] = {}
     for name in tree:
-        if name.startswith("-") or (len(path) == 1 and name in NODE_COMMANDS):
+        if name.startswith("-") or " ".join((*path[1:], name)) in NODE_COMMANDS:
             continue
         command = tree[name]
         if command.default_command is not None:
@@ -50,7 +50,7 @@ COMMON = {
 
 def test_the_commands_were_found() -> None:
     assert ("amp", "ha", "status") in COMMANDS
-    assert len(COMMANDS) == 13
+    assert len(COMMANDS) == 17
 
 
 @pytest.mark.parametrize("words", list(COMMANDS), ids=" ".join)

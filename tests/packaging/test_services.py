@@ -54,11 +54,13 @@ def test_a_stop_ends_amp_and_not_what_it_manages() -> None:
 
 def test_the_unit_uses_what_a_home_has(home: Path) -> None:
     service = unit()["Service"]
-    for key in ("ExecStart", "ExecStop"):
-        script, *words = service[key].split()
+    for key in ("ExecStart", "ExecStop", "ExecStopPost"):
+        script, *words = service[key].removeprefix("-").split()
         path = home / Path(script).relative_to("/opt/amp")
         assert os.access(path, os.X_OK)
-        node_parser(path.name).parse_args([str(home), *words])
+        command = "ha release" if key == "ExecStopPost" else path.name
+        assert f"amp.cli.main {command} " in path.read_text()
+        node_parser(command).parse_args([str(home), *words])
     assert service["PIDFile"] == "/opt/amp/pid.txt"
     assert (service["Type"], service["User"]) == ("forking", "amp")
 

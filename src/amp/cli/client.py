@@ -14,8 +14,9 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
@@ -26,6 +27,9 @@ from amp.kit.durations import format_duration
 from amp.kit.errors import AmpError, Conflict, Fenced, Invalid, Missing, Unavailable
 
 DEFAULT_URL = "http://127.0.0.1:8081"
+#: Opens what concerns a node alone, also where that node is not the master.
+_ANY_NODE = {"Brooklyn-Allow-Non-Master-Access": "true"}
+_NO_MORE: Mapping[str, str] = MappingProxyType({})
 _NOT_MASTER = "only permitted against an active primary"
 
 
@@ -49,9 +53,19 @@ class Client:
             return self._decode(data) if data.strip() else None
         raise self._error(method, path, status, data)
 
-    def _exchange(self, method: str, path: str, body: bytes | None, content_type: str) -> tuple[int, bytes]:
+    def tell_node(self, path: str, fields: Mapping[str, str]) -> Any:
+        """Send a form to this very node, master or not. Raises as `get`; Unavailable may be `unknown`."""
+        body = urlencode(fields).encode()
+        status, data = self._exchange("POST", path, body, "application/x-www-form-urlencoded", _ANY_NODE)
+        if status < 400:
+            return self._decode(data) if data.strip() else None
+        raise self._error("POST", path, status, data)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, content_type: str, more: Mapping[str, str] = _NO_MORE
+    ) -> tuple[int, bytes]:
         connection, base = self._connection()
-        headers = {"Accept": "application/json", "User-Agent": f"amp/{__version__}"}
+        headers = {"Accept": "application/json", "User-Agent": f"amp/{__version__}", **more}
         if body is not None:
             headers["Content-Type"] = content_type
         if self.user is not None:

@@ -1,7 +1,7 @@
 """The tree of commands of `amp`, noun verb, as cyclopts parses it.
 
-The commands themselves: `cli.node` (run a server), `cli.setup` (make one), `cli.plane` and `cli.applications` (ask
-one), `cli.store_commands` (look after what one has written).
+The commands themselves: `cli.node` (run a server), `cli.setup` (make one), `cli.plane`, `cli.operate` and
+`cli.applications` (ask one), `cli.store_commands` (look after what one has written).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from amp import __version__
 from amp.cli.applications import STDIN, app_delete, app_ls, app_show, deploy
 from amp.cli.exits import MEANINGS, OK
 from amp.cli.node import NODE_COMMANDS, run_node_command
+from amp.cli.operate import ha_demote, ha_priority, ha_promote, ha_remove
 from amp.cli.plane import ha_status
 from amp.cli.setup import generate_password, init
 from amp.kit.errors import Invalid
@@ -31,7 +32,7 @@ app = App(
 #: The options of `Access`, which may stand before the command, too.
 _WHOM = ("--url", "--user", "--password")
 
-ha = App(name="ha", help="Ask about the high-availability plane.")
+ha = App(name="ha", help="Look at the high-availability plane, and change who leads it.")
 apps = App(name="app", help="List, show and delete applications.")
 app.command(ha)
 app.command(apps)
@@ -74,7 +75,8 @@ def _node(name: str) -> None:
         return run_node_command([name, *words])
 
     node.__doc__ = NODE_COMMANDS[name]
-    app.command(node, name=name)
+    first, _, second = name.partition(" ")
+    app[first].command(node, name=second) if second else app.command(node, name=first)
 
 
 for _name in NODE_COMMANDS:
@@ -84,6 +86,10 @@ app.command(init)
 app.command(generate_password, name="generate-password")
 app.command(deploy)
 ha.command(ha_status, name="status")
+ha.command(ha_promote, name="promote")
+ha.command(ha_demote, name="demote")
+ha.command(ha_priority, name="priority")
+ha.command(ha_remove, name="remove")
 apps.command(app_ls, name="ls")
 apps.command(app_show, name="show")
 apps.command(app_delete, name="delete")

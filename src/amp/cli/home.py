@@ -30,6 +30,7 @@ _SCRIPTS = {
     "start": "Start this AMP server in the background; returns once it serves. `start amp` does the same.",
     "stop": "Stop this AMP server; returns once it is down. What it manages goes on running.",
     "status": "Say whether this AMP server runs. Exit code 0: it does, 3: it does not.",
+    "release": "After this AMP server died: tell the others, so that a standby need not wait. For service managers.",
     "launch": "Run this AMP server in the foreground, for service managers and containers.",
 }
 
@@ -77,7 +78,8 @@ def make_home(home: Path, *, port: int, host: str, entropy: Entropy, python: str
         web = {"org.osgi.service.http.port": str(port), "org.ops4j.pax.web.listening.addresses": host}
         _write(home / WEB, _commented(WEB, web), 0o644)
         for name, what in _SCRIPTS.items():
-            script = _SCRIPT.format(what=what, python=_in_double_quotes(python), command=name)
+            command = "ha release" if name == "release" else name
+            script = _SCRIPT.format(what=what, python=_in_double_quotes(python), command=command)
             _write(home / "bin" / name, script, 0o755)
         _write(home / "data" / "instance", random_id(entropy, 16) + "\n", 0o600)
     except OSError as error:

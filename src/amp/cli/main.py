@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from amp.cli.exits import INTERRUPTED, OK, code_of
-from amp.cli.node import NODE_COMMANDS, run_node_command
+from amp.cli.node import node_words, run_node_command
 from amp.cli.output import show_error
 from amp.kit.errors import AmpError
 
@@ -31,7 +31,8 @@ def main() -> NoReturn:
 def run(words: Sequence[str]) -> int:
     """Run one command; answers the exit code. Raises nothing that a user could cause."""
     try:
-        return run_node_command(words) if words and words[0] in NODE_COMMANDS else _client_command(words)
+        ours = node_words(words)
+        return _client_command(words) if ours is None else run_node_command(ours)
     except AmpError as error:
         show_error(error, as_json=wants_json(words))
         return code_of(error)

@@ -1,7 +1,7 @@
-"""The commands that run a node, as service managers call them: launch, start, stop, status.
+"""The commands that service managers call: launch, start, stop, status, and `ha release` after a death.
 
 The rule: they are parsed by argparse and import neither cyclopts nor rich, so that a serving process holds neither and
-a health check costs little. What they do is in `cli.launch` and `cli.process`.
+a health check costs little. What they do is in `cli.launch`, `cli.process` and `cli.release`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,23 @@ from amp.kit.clock import SystemClock
 from amp.kit.durations import parse_duration
 from amp.kit.errors import Invalid
 
-#: The commands that run a node, each with its help.
+#: These commands, each with its help.
 NODE_COMMANDS = {
     "launch": "Run the AMP server of HOME in the foreground. SIGTERM and Ctrl-C stop it cleanly.",
     "start": "Start the AMP server of HOME in the background; returns once it serves and its HA mode is decided.",
     "stop": "Stop the AMP server of HOME; returns once it is down. What it manages goes on running.",
     "status": "Say whether the AMP server of HOME runs. Exit code 0: it does; 3: it does not.",
+    "ha release": "After the AMP server of HOME died: tell the other nodes, so that a standby takes over at once.",
 }
+
+
+def node_words(words: Sequence[str]) -> list[str] | None:
+    """Answer the words with one of NODE_COMMANDS as the first; None where they call none of them."""
+    for length in (1, 2):
+        name = " ".join(words[:length])
+        if len(words) >= length and name in NODE_COMMANDS:
+            return [name, *words[length:]]
+    return None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,10 +72,10 @@ def node_parser(command: str) -> argparse.ArgumentParser:
         )
     elif command == "status":
         parser.add_argument("--wait", type=_time, default=0.0, metavar="TIME", help="wait that long for it to serve")
-    else:
+    elif command != "ha release":
         default = "the heartbeat timeout and 30s" if command == "start" else "60s"
         parser.add_argument("--timeout", type=_time, metavar="TIME", help=f"wait no longer than this ({default})")
-    if command != "launch":
+    if command not in ("launch", "ha release"):
         parser.add_argument(
             "name", metavar="amp", nargs="?", choices=("amp",), help="as service managers write it; no effect"
         )
@@ -82,9 +92,13 @@ def run_node_command(words: Sequence[str]) -> int:
         from amp.cli import launch
 
         return launch.check(said.home) if said.check else launch.launch(said.home, said.ready_fd)
+    clock = SystemClock()
+    if words[0] == "ha release":
+        from amp.cli.release import release
+
+        return release(said.home, clock)
     from amp.cli import process
 
-    clock = SystemClock()
     if words[0] == "start":
         return process.start(said.home, clock, said.timeout)
     if words[0] == "stop":

@@ -33,13 +33,14 @@ def ha_status(
     """
     client = access.client()
     if not watch:
-        raw, status = _plane(client)
+        raw, status = plane_of(client)
         show_json(raw) if output == "json" else show(ha_table(status))
         return OK if status.master else UNHEALTHY
     return _watch(client, output)
 
 
-def _plane(client: Client) -> tuple[Any, HaStatus]:
+def plane_of(client: Client) -> tuple[Any, HaStatus]:
+    """Read the plane as a server sees it: as it said it, and as a value. Raises: AmpError."""
     raw = client.get("/v1/ha/plane")
     try:
         return raw, msgspec.convert(raw, HaStatus)
@@ -53,7 +54,7 @@ def _changes(client: Client) -> Iterator[tuple[Any, HaStatus] | AmpError]:
     while True:
         wait = 1.0
         try:
-            raw, status = _plane(client)
+            raw, status = plane_of(client)
             wait = status.poll_period_s
             shown: object = [(node.id, node.state, node.priority, node.term) for node in status.nodes]
             answer: tuple[Any, HaStatus] | AmpError = (raw, status)

@@ -50,7 +50,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The header of a segment; ha-protocol's table says what each field is for. `at`: wall-clock ms, for people."""
+    """The header of a segment; ha-protocol's table says what each field is for. `at`: wall-clock ms, for people;
+    `released`: `amp ha release` wrote this resignation in the name of `node`, which was dead."""
 
     plane: str
     seq: int
@@ -67,6 +68,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     successor: str | None = None
     to: int | None = None
     at: int = 0
+    released: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
