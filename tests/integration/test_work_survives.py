@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from homes import POLL, QUICK, TIMEOUT, Home, Town, until
+from homes import POLL, QUICK, TIMEOUT, Home, Town, alive, until
 
 pytestmark = pytest.mark.process
 
@@ -69,6 +69,17 @@ def begin(home: Home, text: str) -> tuple[str, str]:
 
 def said(diary: Path) -> list[str]:
     return diary.read_text().splitlines() if diary.exists() else []
+
+
+def members(diary: Path) -> list[int]:
+    """Answer the shells that run a command of this test now."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (each / "cmdline").read_bytes().split(b"\0")
+            if any(word.startswith(bytes(diary.parent)) and word.endswith(b"/script") for word in words):
+                found.append(int(each.name))
+    return found
 
 
 def ended(home: Home, task: str) -> dict[str, Any]:
@@ -130,4 +141,39 @@ def test_a_deployment_comes_to_its_end_on_the_next_master(town: Town, left: list
     assert f"begun on node {old}" in detail
     assert time.monotonic() - began < LONG + TIMEOUT + SLACK
     # Nothing is left of the commands but what was launched.
+    until(lambda: not list((town.folder / "onbox/.amp/run").iterdir()), 10)
+
+
+def test_a_lone_master_that_was_frozen_past_its_lease_goes_on_by_itself(town: Town, left: list[int]) -> None:
+    diary = town.folder / "diary"
+    home = town.home(brooklyn=QUICK).start()
+    home.becomes("MASTER")
+    app, task = begin(home, blueprint(town.folder, "customize", diary))
+    until(lambda: said(diary)[-1:] == ["customize begins"], SLACK)
+    home.signal(signal.SIGSTOP)
+    # Its command goes on without it, and ends while nobody watches.
+    until(lambda: said(diary)[-1:] == ["customize ends"], LONG + SLACK)
+    home.signal(signal.SIGCONT)
+    whole = ended(home, task)
+    assert (whole["currentStatus"], whole["isError"]) == ("Completed", False), whole
+    assert said(diary) == [f"{each} {word}" for each in PHASES for word in ("begins", "ends")]
+    assert home.sensor(app, app, "service.state") == "RUNNING"
+    (child,) = home.get(f"applications/{app}/entities/{app}/children")
+    left.append(int(home.sensor(app, child["id"], "pid")))
+
+
+def test_a_cancelled_deployment_ends_its_command_on_the_master_that_took_over(town: Town) -> None:
+    diary = town.folder / "diary"
+    first, second = pair(town)
+    app, task = begin(first, blueprint(town.folder, "customize", diary))
+    until(lambda: said(diary)[-1:] == ["customize begins"], SLACK)
+    (diarist,) = until(lambda: members(diary), SLACK)
+    first.stop()
+    second.becomes("MASTER", SLACK)
+    assert second.ask("POST", f"activities/{task}/cancel").json() is True
+    assert ended(second, task)["isCancelled"] is True
+    assert said(diary)[-1] == "customize begins"
+    assert second.sensor(app, app, "service.state") == "ON_FIRE"
+    assert not alive(diarist)
+    assert not members(diary)
     until(lambda: not list((town.folder / "onbox/.amp/run").iterdir()), 10)
