@@ -654,6 +654,25 @@ async def test_a_node_that_leaves_office_leaves_its_commands_running_and_a_clien
         assert world.sensors()["service.state"] == "ON_FIRE"
 
 
+@pytest.mark.parametrize("turns", range(0, 40, 3))
+async def test_a_cancel_that_comes_while_the_next_leader_picks_up_ends_the_command_too(turns: int) -> None:
+    world = World()
+    world.machine.held.add("customize")
+    async with world.led(1):
+        task = await world.deploy(ALL_PHASES)
+    async with world.led(2):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        assert await world.door.cancel_task(task)
+        for _ in range(5):
+            await settle()
+        assert world.plane.model.tasks[task].status == "cancelled"
+        assert len(world.machine.killed) == 1
+        assert not world.plane.model.running_tasks()
+        assert world.states() == ("ON_FIRE", "ON_FIRE")
+        assert "post.customize" not in world.machine.ran
+
+
 async def test_a_larger_term_on_the_machine_stops_a_leader_that_does_not_know_yet() -> None:
     world = World()
     async with world.led(1):

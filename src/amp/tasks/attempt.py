@@ -51,7 +51,12 @@ class Attempt:
             )
         if known is None or known.status != RUNNING:
             return await self._fresh([])
-        fate = await self._act.resolve(known.id, known)
+        try:
+            fate = await self._act.resolve(known.id, known)
+        except asyncio.CancelledError:
+            if self._run.recalled:
+                self._tell(known.id, CANCELLED, await self._act.stop(known.id))
+            raise
         if fate is Fate.NEVER:
             return await self._fresh([self._end(known.id, VOID)])
         return await self._followed(known.id, known)

@@ -31,7 +31,11 @@ Body = Callable[["Run"], Awaitable[Any]]
 
 @dataclass(slots=True)
 class Live:
-    """A task that runs here. `recalled`: a client asked to cancel it. `begun`: its body is entered, or is past."""
+    """A task that runs here. `recalled`: a client asked to cancel it. `begun`: its body is entered, or is past.
+
+    Of a whole that goes on: `coming`, the parts with an act under way that it has not come to again, and `put_off`,
+    what is to be cancelled then. Cancelled before, such an act would be left running with nobody to end it.
+    """
 
     order: Order
     above: Live | None = None
@@ -39,7 +43,32 @@ class Live:
     recalled: bool = False
     begun: bool = False
     act: Act | None = None
+    coming: set[TaskId] = field(default_factory=set)
+    put_off: list[Live] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def top(self) -> Live:
+        """Answer the whole that this is a part of."""
+        return self if self.above is None else self.above.top()
+
+    def cancel(self) -> None:
+        """End this, now or as soon as all acts under way are come to."""
+        self.recalled = True
+        top = self.top()
+        if top.coming:
+            top.put_off.append(self)
+        elif self.begun and self.job is not None:
+            self.job.cancel()  # cancelled before its first step an asyncio task would never tell its end
+
+    def arrive(self, tasks: set[TaskId]) -> None:
+        """Note that these parts were come to, or never will be."""
+        top = self.top()
+        if top.coming:
+            top.coming -= tasks
+            if not top.coming:
+                put_off, top.put_off = top.put_off, []
+                for each in put_off:
+                    each.cancel()
 
 
 @dataclass(slots=True)
@@ -177,6 +206,7 @@ class Run:
         Raises: Interrupted, when that cannot be known and the blueprint wants no second try.
         """
         self._live.act = act
+        self._live.arrive({self.task})
         return await Attempt(self._office, self, act, self._past).made()
 
     async def together(self, parts: Sequence[tuple[Order, Body]]) -> None:
@@ -274,7 +304,7 @@ class Run:
         """Run the body and tell how it ended."""
         self._live.begun = True
         try:
-            if self._live.recalled:
+            if self._live.recalled and not self._live.top().coming:
                 raise asyncio.CancelledError
             result = await body(self)
             await self._end(COMPLETED, result=result)
@@ -299,6 +329,8 @@ class Run:
             raise Internal(message) from error
         finally:
             self._office.live.pop(self.task, None)
+            if self._past is not None:
+                self._live.arrive(acts_under_way(self._office.model(), self._past))
             self._office.ended(self.task)
             self._live.done.set()
 
@@ -319,3 +351,12 @@ class Run:
             parts += [model.tasks[each] for each in part.children if each in model.tasks]
             if part.status == "running":
                 yield TaskEnded(part.id, INTERRUPTED, now, None, "left behind when its task went on under a new master")
+
+
+def acts_under_way(model: Model, task: Task) -> set[TaskId]:
+    """Answer those of a task and all below it that were doing an act when their leader went."""
+    found = {task.id} if any(step.kind != PURE and step.status == "running" for step in task.steps) else set()
+    for child in task.children:
+        if child in model.tasks:
+            found |= acts_under_way(model, model.tasks[child])
+    return found

@@ -20,7 +20,7 @@ from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
 from amp.model.changes import AnyChange
 from amp.model.entity import Task
 from amp.model.model import Model
-from amp.tasks.run import Body, Live, Office, Pending, Run
+from amp.tasks.run import Body, Live, Office, Pending, Run, acts_under_way
 from amp.tasks.task import Order, Recorder, order_of
 
 __all__ = ["Body", "Run", "Runner"]
@@ -79,6 +79,7 @@ class Runner:
     def resume(self, task: Task, body: Body) -> None:
         """Go on with a task that an earlier leader has left under way."""
         live = self._live[task.id] = Live(order_of(task))
+        live.coming = acts_under_way(self._office.model(), task)
         self._set_off(Run(self._office, task.id, live, Pending(), task), live, body)
 
     async def wait(self, task: TaskId, timeout: float | None) -> bool:
@@ -100,9 +101,7 @@ class Runner:
             live = live.above
         if live is None or live.job is None:
             return False
-        live.recalled = True
-        if live.begun:  # an asyncio task that is cancelled before its first step would never tell its end
-            live.job.cancel()
+        live.cancel()
         return True
 
     def close(self) -> None:
