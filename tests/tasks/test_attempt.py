@@ -212,3 +212,52 @@ async def test_a_fenced_act_is_left_to_the_next_leader(plane: FakePlane) -> None
     (task,) = plane.model.tasks.values()
     assert task.status == "running"
     assert "forget" not in act.did
+
+
+async def test_a_cancel_waits_until_the_act_under_way_is_come_to(plane: FakePlane) -> None:
+    act, gate = FakeAct(plane, ends=[]), asyncio.Event()
+
+    async def body(run: Run) -> None:
+        await gate.wait()  # what has to be looked at again takes its time
+        await run.act(act)
+
+    past = recorded(plane, c.StepStarted(TaskId("old"), "one", term=1))
+    async with asyncio.TaskGroup() as group:
+        runner = Runner(
+            plane, FakeClock(), seeded_entropy(), group, node=NodeId("n2"), term=Term(2), model=lambda: plane.model
+        )
+        runner.resume(past, body)
+        await settle()
+        assert runner.cancel(past.id)
+        await settle()
+        assert plane.model.tasks[past.id].status == "running"
+        gate.set()
+    assert "stop" in act.did
+    assert (plane.model.tasks[past.id].status, tries(plane.model.tasks[past.id])) == ("cancelled", [("cancelled", 1)])
+
+
+async def test_a_cancel_does_not_wait_for_an_act_that_is_never_come_to(plane: FakePlane) -> None:
+    async def fails(run: Run) -> None:
+        raise Invalid("its machine is gone")
+
+    async def hangs(run: Run) -> None:
+        await asyncio.Event().wait()
+
+    async def body(run: Run) -> None:
+        await run.together([(Order(E, "fails"), fails), (Order(E, "hangs"), hangs)])
+
+    whole, part = TaskId("old"), TaskId("part")
+    past = recorded(
+        plane,
+        c.TaskStarted(part, E, "fails", parent=whole),
+        c.StepStarted(part, "one", term=1),
+        c.TaskStarted(TaskId("other"), E, "hangs", parent=whole),
+    )
+    async with asyncio.TaskGroup() as group:
+        runner = Runner(
+            plane, FakeClock(), seeded_entropy(), group, node=NodeId("n2"), term=Term(2), model=lambda: plane.model
+        )
+        runner.resume(past, body)
+        assert runner.cancel(whole)
+    assert plane.model.tasks[whole].status == "cancelled"
+    assert plane.model.tasks[part].status == "failed"
