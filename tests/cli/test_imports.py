@@ -23,6 +23,16 @@ import os
 os._exit(code)
 """
 
+#: Leaves in an `instance.lock` what a node leaves that has ended.
+RUN = """\
+import sys
+from pathlib import Path
+from amp.ha.instance import InstanceLock
+lock = InstanceLock(Path(sys.argv[1]))
+lock.take()
+lock.write("n1")
+"""
+
 
 def loaded(*words: str) -> tuple[int, set[str]]:
     """Run a command in a fresh interpreter; answers its exit code and the top-level modules it has loaded."""
@@ -47,6 +57,16 @@ def test_serving_loads_nothing_heavy(home: Path) -> None:
 def test_a_health_check_loads_even_less(home: Path) -> None:
     code, modules = loaded("status", str(home))
     assert code == 3
+    assert not (HEAVY | {"uvloop", "uvicorn", "starlette", "obstore"}) & modules
+
+
+def test_a_release_loads_even_less_and_finds_no_plane(home: Path) -> None:
+    """It runs between the death of a node and its next start."""
+    (home / "etc/org.apache.brooklyn.osgilauncher.cfg").write_text(f"persistenceDir={home}/store\n")
+    subprocess.run([sys.executable, "-c", RUN, home / "data/instance.lock"], timeout=60, check=True)
+    code, modules = loaded("ha", "release", str(home))
+    assert code == 0
+    assert "asyncio" in modules, "it has looked into the store"
     assert not (HEAVY | {"uvloop", "uvicorn", "starlette", "obstore"}) & modules
 
 

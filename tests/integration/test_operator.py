@@ -85,6 +85,15 @@ def test_a_standby_takes_over_at_once_when_a_dead_master_is_released(town: Town)
     assert (again.returncode, again.stderr) == (0, "")
     assert f"node {heir} was" in again.stdout
     master.start("HOT_STANDBY")
+    verified = subprocess.run(
+        [sys.executable, "-P", "-m", "amp.cli.main", "store", "verify", town.store, "--deep"],
+        env=master.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout
 
 
 def test_a_release_that_cannot_reach_the_store_or_has_no_proof(town: Town, tmp_path: Path) -> None:

@@ -36,10 +36,16 @@ def release(home: Path, clock: Clock) -> int:
     Raises: Unavailable, when the store cannot be reached; Invalid.
     """
     home = home.absolute()
-    if not (home / "etc").is_dir():
-        raise Invalid(f"{home} is not the home of an AMP server (it has no etc/): make one with: amp init {home}")
     path = home / "data" / "instance.lock"
-    if not path.exists():
+    try:
+        is_home, has_run = (home / "etc").is_dir(), path.exists()
+    except OSError as error:
+        raise Invalid(
+            f"{error.filename}: cannot be read: {error.strerror}: run this as the user who runs AMP"
+        ) from None
+    if not is_home:
+        raise Invalid(f"{home} is not the home of an AMP server (it has no etc/): make one with: amp init {home}")
+    if not has_run:
         return _nothing(f"no node of {home} has run yet")
     place = load(home, os.environ).store
     if place is None:
@@ -66,14 +72,15 @@ def _nothing(why: str) -> int:
 def _take(lock: InstanceLock, home: Path, clock: Clock) -> bool:
     """Take the lock with its proof; a process that ends just now is given a moment."""
     begin = clock.read().raw
-    while True:
+    while running(home) is None:  # a node that starts must not find its lock taken by us
         lock.take()
         if lock.dead is not None:
             return True
-        if running(home) is not None or clock.read().raw - begin > _PATIENCE:
+        if clock.read().raw - begin > _PATIENCE:
             return False
         lock.release()
         time.sleep(_TICK)
+    return False
 
 
 def _no_proof(lock: InstanceLock, home: Path) -> str:
