@@ -53,7 +53,7 @@ def release(home: Path, clock: Clock) -> int:
     lock = InstanceLock(path)
     try:
         if not _take(lock, home, clock):
-            return _nothing(f"{_no_proof(lock, home)}; the other nodes wait for their timers")
+            return _nothing(_no_proof(lock, home))
         done = _resign(place, lock, clock)
     finally:
         lock.release()
@@ -89,7 +89,7 @@ def _no_proof(lock: InstanceLock, home: Path) -> str:
         return f"a node of {home} runs, pid {node.pid}"
     if not lock.held:
         return f"another process has {home}/data/instance.lock"
-    return f"{home}/data/instance.lock does not prove that the last run is dead"
+    return f"{home}/data/instance.lock does not prove that the last run is dead, so the others wait for their timers"
 
 
 def _resign(place: StoreSettings, lock: InstanceLock, clock: Clock) -> Released:
