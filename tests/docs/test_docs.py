@@ -40,9 +40,11 @@ def links(page: Path) -> Iterator[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Name the headings of a page as GitHub does."""
-    titles = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    """Name the headings of a page as GitHub does, and the anchors that it sets itself."""
+    text = _FENCE.sub("", page.read_text())
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    named = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return named | set(re.findall(r'<a id="([^"]+)"></a>', text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -172,3 +174,11 @@ MESSAGES = (
     "was left over by pid",
     "it did not get to serve within",
 )
+
+
+def test_rules_that_the_sources_cite_are_explained() -> None:
+    """Comments name rules of the protocol by number, such as E5; each has an anchor on its page."""
+    page = anchors(DOCS / "reference" / "protocol.md")
+    for path in (ROOT / "src" / "amp" / "ha").glob("*.py"):
+        for rule in re.findall(r"\b(?:A[1-4]|[RC][1-4]|T[1-7]|E[1-9]|U[1-3])\b", path.read_text()):
+            assert rule.lower() in page, f"{name(path)} cites {rule}, which docs/reference/protocol.md does not have"

@@ -60,7 +60,8 @@ OPTIONS: tuple[Option, ...] = (
         "ignorePersistenceErrors",
         LAUNCHER,
         "false",
-        "true: a node whose store or mode fails at start stays up as FAILED, for an operator; false: it exits.",
+        "true: a node whose mode cannot be had at start stays up as FAILED; false: it exits. "
+        "An unusable store ends any start.",
         "false",
     ),
     Option(

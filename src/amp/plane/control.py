@@ -89,7 +89,7 @@ class Control:
         await self._forget(lambda id, _: node in (None, id))
 
     async def prune(self, limit: float) -> None:
-        """Delete records of nodes that were not heard of for `limit` seconds, by the wall clocks (5.3)."""
+        """Delete records of nodes that were not heard of for `limit` seconds, by the wall clocks."""
         oldest = self._clock.read().wall_ms - limit * 1000
         await self._forget(lambda _, at: at < oldest)
 

@@ -1,7 +1,7 @@
 """Answers: JSON bytes, text, nothing. Every body of the API is made here.
 
 Text that a value offers as JSON is quoted; `raw` is for the few places where Brooklyn writes characters unquoted under
-a JSON label (contract 1.4). Values are plain JSON data, msgspec structs or dataclasses.
+a JSON label. Values are plain JSON data, msgspec structs or dataclasses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who asks: Basic credentials against the users of the settings. The words of a refusal are Brooklyn's (contract 1.3).
+"""Who asks: Basic credentials against the users of the settings. The words of a refusal are Brooklyn's.
 
 Good verdicts are kept under a keyed hash, so that a poller does not cost a password check each time and no password
 stays in memory. Guessing is slowed down before anything is compared.

@@ -1,4 +1,4 @@
-"""What every request of the API passes, in the order that decides which error wins (contract 1.2).
+"""What every request of the API passes, in the order that decides which error wins.
 
 Log in (401), the table of paths (404, 405, 406, 415: empty bodies), the HA gate (403), the session's token and what
 whoever asks is entitled to (403), the position that a reader insists on (503), the size of the body (413), then the

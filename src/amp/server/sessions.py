@@ -1,7 +1,7 @@
 """Sessions of the console, in the memory of this node, and the token that proves a write came from it.
 
 A session is known by a cookie that scripts cannot read; a write by cookie must repeat a token that only a page of this
-origin can read (contract 1.5). Bounded: the session idle longest makes room. Times are this node's raw clock.
+origin can read. Bounded: the session idle longest makes room. Times are this node's raw clock.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The header of a segment; ha-protocol's table says what each field is for. `at`: wall-clock ms, for people;
+    """The header of a segment; docs/reference/protocol.md says what each field is for. `at`: wall-clock ms, for people;
     `released`: `amp ha release` wrote this resignation in the name of `node`, which was dead."""
 
     plane: str

@@ -1,4 +1,4 @@
-"""Applications and entities as answers: summaries, details, and what a type declares (contract 3.1 to 3.5)."""
+"""Applications and entities as answers: summaries, details, and what a type declares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locations as answers (contract 3.11): those that are live, and those that the properties name."""
+"""Locations as answers: those that are live, and those that the properties name."""
 
 from __future__ import annotations
 

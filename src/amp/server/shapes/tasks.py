@@ -1,4 +1,4 @@
-"""Tasks as answers (contract 3.7): fields without a value are left out, times are milliseconds."""
+"""Tasks as answers: fields without a value are left out, times are milliseconds."""
 
 from __future__ import annotations
 
