@@ -18,8 +18,9 @@ from amp.cli.exits import OK
 from amp.cli.output import show, show_json, table
 from amp.cli.store_place import HERE, Where, existing, opened, place_of, run, words_of
 from amp.ha.founding import Founding
+from amp.ha.members import Record
 from amp.kit.errors import Missing
-from amp.plane.contents import changes_in, read_record
+from amp.plane import codec
 from amp.server.events import public
 from amp.store.facts import Kind, kind_of, number_of, readable
 from amp.store.keys import check_key
@@ -183,11 +184,11 @@ def _lines(key: str, data: bytes) -> Iterator[Any]:
         case Kind.JOURNAL:
             segment = parse(data, number_of(key))
             yield _with(segment.header, segment.hash)
-            yield from map(public, changes_in(segment.body, key))
+            yield from map(public, codec.decode(segment.body, key))
         case Kind.SNAPSHOTS:
             header, body, digest = unseal(data, key, Snapshot)
             yield _with(header, digest)
-            yield from map(public, changes_in(body, key))
+            yield from map(public, codec.decode(body, key))
         case Kind.PLANE:
             founding, _, digest = unseal(data, key, Founding)
             yield {**_with(founding, digest), "secret": "***"}
@@ -198,7 +199,7 @@ def _lines(key: str, data: bytes) -> Iterator[Any]:
             else:
                 yield {"seq": number_of(key)}  # its name says all
         case Kind.NODES:
-            yield read_record(data, key)
+            yield unseal(data, key, Record)[0]
         case _:
             yield {"key": key, "bytes": len(data)}
 

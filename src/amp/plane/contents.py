@@ -5,11 +5,8 @@ Implements `store.survey.Contents`, for the store itself knows nothing of entiti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from amp.ha.founding import Founding
 from amp.ha.members import Record
-from amp.model.changes import AnyChange
 from amp.plane import codec
 from amp.store.facts import Sight
 from amp.store.segment import Damaged, unseal
@@ -20,7 +17,7 @@ class PlaneContents:
 
     def check_body(self, body: bytes, key: str) -> None:
         """Check that each line is a Change that this version knows. Raises: Damaged."""
-        changes_in(body, key)
+        codec.decode(body, key)
 
     def plane_id(self, data: bytes, key: str) -> str:
         """Answer the id in the object `plane`. Raises: Damaged, TooNew."""
@@ -31,15 +28,5 @@ class PlaneContents:
 
     def sight(self, data: bytes, key: str) -> Sight:
         """Read a membership record. Raises: Damaged, TooNew."""
-        record = read_record(data, key)
+        record, _, _ = unseal(data, key, Record)
         return Sight(record.id, record.plane, record.seq, record.hash)
-
-
-def read_record(data: bytes, key: str) -> Record:
-    """Read a membership record. Raises: Damaged, TooNew."""
-    return unseal(data, key, Record)[0]
-
-
-def changes_in(body: bytes, key: str) -> Sequence[AnyChange]:
-    """Read a body. Raises: Damaged."""
-    return codec.decode(body, key)

@@ -11,7 +11,6 @@ import asyncio
 from amp.model import changes as c
 from amp.model.model import Model, built
 from amp.plane import codec
-from amp.plane.contents import changes_in
 from amp.store.facts import Survey
 from amp.store.findings import RESTORE, Finding, Report
 from amp.store.objects import Objects
@@ -24,7 +23,7 @@ def play(model: Model, segment: Segment) -> None:
     if segment.header.kind == "reset":
         model.apply(c.PlaneReset())
         return
-    for change in changes_in(segment.body, segment_key(segment.header.seq)):
+    for change in codec.decode(segment.body, segment_key(segment.header.seq)):
         model.apply(change)
 
 
@@ -55,7 +54,7 @@ async def _load(objects: Objects, seq: int) -> Model | None:
     data = await fetch(objects, key)
     if data is None:
         return None  # deleted by the leader since it was read first
-    return await asyncio.to_thread(lambda: built(changes_in(unseal(data, key, Snapshot)[1], key)))
+    return await asyncio.to_thread(lambda: built(codec.decode(unseal(data, key, Snapshot)[1], key)))
 
 
 async def _advance(objects: Objects, model: Model, start: int, end: int, bad: set[str]) -> bool:

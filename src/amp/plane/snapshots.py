@@ -11,7 +11,7 @@ from amp.kit.errors import Unavailable
 from amp.model.model import Model, built
 from amp.plane import codec
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import Snapshot, pack, seal, snapshot_key, unseal
+from amp.store.segment import Damaged, Snapshot, pack, seal, snapshot_key, unseal
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,8 +35,6 @@ async def load(objects: Objects, plane: str) -> tuple[Snapshot | None, Model]:
 
 
 def _read(data: bytes, key: str, plane: str) -> tuple[Snapshot, Model]:
-    from amp.store.segment import Damaged
-
     header, body, _ = unseal(data, key, Snapshot)
     if header.plane != plane:
         raise Damaged(key, f"it belongs to the plane {header.plane}, not to {plane}")
