@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -74,12 +75,45 @@ async def test_head_is_get_without_the_body(node: Node) -> None:
 
 
 async def test_waiting_for_a_position(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amp.server.pipeline._MIN_SEQ_WAIT", 0.01)
+    monkeypatch.setattr("amp.server.freshness.PATIENCE", 0.01)
     assert (await node.get("/server/up", headers={"AMP-Min-Seq": "0"})).status_code == 200
     late = await node.get("/server/up", headers={"AMP-Min-Seq": "7"})
     assert (late.status_code, late.headers["retry-after"]) == (503, "1")
     assert "at position 0, not yet at 7" in late.json()["message"]
-    assert (await node.get("/server/up", headers={"AMP-Min-Seq": "soon"})).status_code == 400
+    for nonsense in ("soon", "-1", "", "1" * 19, "\xb2"):
+        assert (await node.get("/server/up", headers={"AMP-Min-Seq": nonsense.encode("latin-1")})).status_code == 400
+
+
+async def test_what_is_lost_while_a_request_waits_is_not_said(node: Node) -> None:
+    """The gate is asked again: a node that lost its office, or its state, meanwhile does not answer from before."""
+    app = await node.deploy()
+    waits = {"AMP-Min-Seq": str(node.views.seq + 1)}
+    reading = asyncio.create_task(node.get("/server/ha/state", headers=waits))
+    listing = asyncio.create_task(node.get(f"/applications/{app}", headers=waits))
+    writing = asyncio.create_task(node.post("/access/locationProvisioningAllowed?allowed=false", headers=waits))
+    await asyncio.sleep(0.01)
+    node.become("INITIALIZING", loaded=False)
+    await node.views.apply([])
+    assert (await reading).json() == "INITIALIZING"
+    assert ((await listing).status_code, (await listing).json()["message"]) == (403, errors.HOT_ONLY)
+    assert ((await writing).status_code, (await writing).json()["message"]) == (403, errors.PRIMARY_ONLY)
+
+
+async def test_strict_reads(node: Node) -> None:
+    strict = {"AMP-Read": "strict"}
+    assert (await node.get("/applications", headers=strict)).json() == []
+    odd = await node.get("/applications", headers={"AMP-Read": "loose"})
+    assert (odd.status_code, "write strict" in odd.json()["message"]) == (400, True)
+    node.views.proof = Unavailable("this node could not prove that it leads still", retry_after=2)
+    unproven = await node.get("/applications", headers=strict)
+    assert (unproven.status_code, unproven.headers["retry-after"]) == (503, "2")
+    assert "unknown" not in unproven.json()
+    assert (await node.get("/applications")).status_code == 200
+    node.views.proof = None
+    node.become("HOT_STANDBY")
+    assert (await node.get("/applications")).status_code == 200
+    elsewhere = await node.get("/applications", headers=strict)
+    assert (elsewhere.status_code, elsewhere.json()["message"]) == (403, errors.PRIMARY_ONLY)
 
 
 @pytest.mark.parametrize("chunked", [False, True])

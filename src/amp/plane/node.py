@@ -23,6 +23,7 @@ from amp.plane import codec, snapshots
 from amp.plane.journaling import Journaling
 from amp.plane.leader import Leader
 from amp.plane.status import Roll, master_of, verdict
+from amp.plane.strict import confirm
 from amp.plane.subscriptions import Subscriptions
 from amp.plane.views import Event, HaStatus, StoreMetrics
 from amp.store.collect import KEPT, collect
@@ -252,6 +253,15 @@ class PlaneNode(Holder):
     def seq(self) -> int:
         """The last segment that is applied."""
         return self._applied
+
+    @property
+    def term(self) -> int:
+        """The term of the newest segment."""
+        return self.machine.log.term
+
+    async def confirm(self, timeout: float) -> None:
+        """Prove that this node knows all that is acknowledged."""
+        await confirm(self.machine, self._objects, self._clock, self.wait_for, timeout)
 
     def ha(self) -> HaStatus:
         """The plane at this very moment."""

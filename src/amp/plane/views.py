@@ -122,8 +122,18 @@ class Views(Protocol):
         """The last segment that is applied to the model."""
         ...
 
+    @property
+    def term(self) -> int:
+        """The term of the newest segment that this node has read."""
+        ...
+
     def ha(self) -> HaStatus:
         """The plane at this very moment; MASTER only in office with a valid lease."""
+        ...
+
+    async def confirm(self, timeout: float) -> None:
+        """Prove that this node knows all that anybody was told is done, until now. Raises: Fenced where it does not
+        lead, Unavailable where that cannot be found out within `timeout` seconds."""
         ...
 
     def store_metrics(self) -> StoreMetrics:

@@ -1,22 +1,24 @@
 """What every request of the API passes, in the order that decides which error wins.
 
 Log in (401), the table of paths (404, 405, 406, 415: empty bodies), the HA gate (403), the session's token and what
-whoever asks is entitled to (403), the position that a reader insists on (503), the size of the body (413), then the
-resource. Every answer carries the plane's term and the position that it was made at.
+whoever asks is entitled to (403), what a reader insists on (503), the size of the body (413), then the resource. What
+took time may have cost the node its office, so the gate is asked again after it. Every answer carries the plane's term
+and the position that it was made at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from amp.kit.clock import Clock
-from amp.kit.errors import AmpError, Invalid, Missing, Unavailable
+from amp.kit.errors import AmpError, Missing
 from amp.kit.ids import Entropy
 from amp.plane.views import HaStatus, Views
-from amp.server import errors, ha_gate
+from amp.server import errors, freshness, ha_gate
 from amp.server.auth import REALM, Authenticator, Refused
 from amp.server.entitlements import Level, Right, level_of
 from amp.server.errors import Forbidden, TooLarge
@@ -31,8 +33,8 @@ _HEADERS = [
     (b"expires", b"0"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_MIN_SEQ_WAIT = 5.0
 _CONSOLE = "AMP-Console"
+_READS = ("GET", "HEAD")
 
 
 class Pipeline:
@@ -62,9 +64,8 @@ class Pipeline:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        ha = self._views.ha()
         try:
-            response = await self._answer(request, ha)
+            response = await self._answer(request, self._views.ha())
         except AmpError as error:
             response = errors.answer(error, self._entropy)
         except ClientDisconnect:
@@ -72,7 +73,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  the edge: a bug becomes a 500 with a reference, and a log entry
             response = errors.bug(error, self._entropy)
         response.raw_headers += _HEADERS
-        response.raw_headers.append((b"amp-term", b"%d" % ha.term))
+        response.raw_headers.append((b"amp-term", b"%d" % self._views.term))
         response.raw_headers.append((b"amp-seq", b"%d" % self._views.seq))
         return response
 
@@ -100,17 +101,10 @@ class Pipeline:
         if isinstance(match, Response):
             return match
         route, accepted = match
-        closed = ha_gate.refusal(
-            state=ha.state,
-            loaded=ha.loaded,
-            method=request.method,
-            path="/".join(segments),
-            hot=route.hot,
-            change=route.change,
-            header=headers.get(ha_gate.HEADER.lower()),
-        )
+        asked = _Asked(request.method, "/".join(segments), route, headers.get(ha_gate.HEADER.lower()))
+        closed = _closed(asked, ha)
         if closed is not None:
-            return errors.closed(closed, ha.poll_period_s if ha.fenced else None)
+            return closed
         _check_origin(request.method, headers.get("sec-fetch-site"))
         opened = self._session_asked_for(headers.get(MODE_HEADER.lower()), session, user)
         session = opened or session
@@ -123,13 +117,19 @@ class Pipeline:
                 return self._with_cookies(errors.api_error(403, error.message), request, session)
         level = level_of(user, self._settings.properties)
         _check_right(route, level, user, values)
-        await self._wait_for_position(headers.get("amp-min-seq"))
+        took_time = await freshness.insist(self._views, headers, freshness.PATIENCE)
+        body = await _body(request, headers, route.body_limit)
+        if took_time or request.method not in _READS:
+            ha = self._views.ha()
+            closed = _closed(asked, ha)
+            if closed is not None:
+                return closed
         call = Call(
             method=request.method,
             params=dict(zip(route.names, values, strict=True)),
             query=request.query_params,
             cookies=request.cookies,
-            body=await _body(request, headers, route.body_limit),
+            body=body,
             content_type=media_type(headers.get("content-type")),
             accepted=accepted,
             user=user,
@@ -161,13 +161,29 @@ class Pipeline:
             self._sessions.give_cookies(response, session, https=request.scope["scheme"] == "https")
         return response
 
-    async def _wait_for_position(self, wanted: str | None) -> None:
-        if wanted is None:
-            return
-        if not wanted.strip().isdigit():
-            raise Invalid(f"AMP-Min-Seq: {wanted!r} is no position (a whole number)")
-        if not await self._views.wait_for(int(wanted), _MIN_SEQ_WAIT):
-            raise Unavailable(f"this node is at position {self._views.seq}, not yet at {wanted.strip()}")
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the HA gate is told of a request."""
+
+    method: str
+    path: str
+    route: Route
+    header: str | None
+
+
+def _closed(asked: _Asked, ha: HaStatus) -> Response | None:
+    """Answer the 403 of a node that does not do this in its state, None where it does."""
+    message = ha_gate.refusal(
+        state=ha.state,
+        loaded=ha.loaded,
+        method=asked.method,
+        path=asked.path,
+        hot=asked.route.hot,
+        change=asked.route.change,
+        header=asked.header,
+    )
+    return errors.closed(message, ha.poll_period_s if ha.fenced else None) if message is not None else None
 
 
 def _refused(verdict: Refused, quiet: bool) -> Response:
@@ -211,7 +227,7 @@ def _check_right(route: Route, level: Level, user: str | None, values: tuple[str
 
 
 async def _body(request: Request, headers: Mapping[str, str], limit: int) -> bytes:
-    if request.method in ("GET", "HEAD"):
+    if request.method in _READS:
         return b""
     declared = headers.get("content-length", "")
     parts, size = [], int(declared) if declared.isdigit() else 0

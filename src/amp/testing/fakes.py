@@ -82,6 +82,16 @@ class FakePlane:
         finally:
             self._followers.discard(queue)
 
+    @property
+    def term(self) -> int:
+        """Always the first."""
+        return 1
+
+    async def confirm(self, timeout: float) -> None:
+        """Raises: Fenced, when not leading."""
+        if not self.leading:
+            raise Fenced("this node does not lead")
+
     def ha(self) -> HaStatus:
         """Not played here."""
         raise NotImplementedError("this fake has no members; amp.testing.views has")

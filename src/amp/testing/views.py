@@ -13,7 +13,7 @@ from typing import Any
 
 from amp.blueprint.parse import parse_application, parse_services
 from amp.blueprint.plan import plan_application, plan_child
-from amp.kit.errors import Conflict, Fenced, Invalid, Missing
+from amp.kit.errors import AmpError, Conflict, Fenced, Invalid, Missing
 from amp.kit.ids import EntityId, Entropy, NodeId, PlaneId, TaskId, random_id
 from amp.model import changes as c
 from amp.model.model import Model
@@ -72,10 +72,11 @@ METRICS = StoreMetrics(5, 0, 1_700_000_000_000, 0.002, None, 7, 0, 1_700_000_000
 
 
 class FakeViews:
-    """What readers see; `apply` is the commit. `status` is what `ha()` answers."""
+    """What readers see; `apply` is the commit. `status` is what `ha()` answers, `proof` how a strict read fails."""
 
     def __init__(self, status: HaStatus = MASTER) -> None:
         self.status = status
+        self.proof: AmpError | None = None
         self._model = Model()
         self._seq = 0
         self._readers: list[asyncio.Queue[Event | None]] = []
@@ -95,6 +96,19 @@ class FakeViews:
     def readers(self) -> int:
         """How many follow the events."""
         return len(self._readers)
+
+    @property
+    def term(self) -> int:
+        """The term of the status that was set."""
+        return self.status.term
+
+    async def confirm(self, timeout: float) -> None:
+        """Do as `proof` says, after a turn of the loop. Raises: Fenced where the status is not MASTER."""
+        await asyncio.sleep(0)
+        if self.proof is not None:
+            raise self.proof
+        if self.status.state != "MASTER":
+            raise Fenced("this node does not lead")
 
     def ha(self) -> HaStatus:
         """The status that was set."""
