@@ -139,10 +139,13 @@ async def test_the_looks_are_kept_to_what_is_wanted(clock: FakeClock) -> None:
     scheduler.set("other", 9.0, other)
     feeds = ProcessFeeds(scheduler, look)
     a, b = EntityId("a"), EntityId("b")
-    feeds.reconcile({a: 5.0, b: 1.0})
+    feeds.watch(a, 5.0)
+    feeds.watch(b, 1.0)
     before = dict(scheduler.periods)
     assert before == {"other": 9.0, "process a": 5.0, "process b": 1.0}
-    feeds.reconcile({a: 5.0, b: 1.0})
+    feeds.watch(a, 5.0)
+    feeds.watch(EntityId("c"), None)
     assert scheduler.periods == before
-    feeds.reconcile({b: 2.0})
+    feeds.watch(a, None)
+    feeds.watch(b, 2.0)
     assert scheduler.periods == {"other": 9.0, "process b": 2.0}

@@ -6,6 +6,7 @@ An application that is stopped is gone with all below it, as in Brooklyn.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from amp.entities import state
@@ -120,10 +121,8 @@ class Parent:
 
 def removal(model: Model, entity: EntityId) -> list[AnyChange]:
     """Answer Changes that forget an entity, all below it, and the places that nobody else is at. Pure."""
-    gone = list(model.descendants(entity))
-    below = {each.id for each in gone}
-    elsewhere = {place for each in model.entities.values() if each.id not in below for place in each.locations}
-    unused = dict.fromkeys(place for each in gone for place in each.locations if place not in elsewhere)
+    here = Counter(place for each in model.descendants(entity) for place in each.locations)
+    unused = (place for place, count in here.items() if model.guests[place] == count)
     return [EntityRemoved(entity), *(LocationRemoved(place) for place in unused)]
 
 

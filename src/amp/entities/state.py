@@ -12,10 +12,10 @@ from typing import Any
 
 from amp.model.changes import AnyChange, SensorCleared, SensorSet
 from amp.model.entity import Entity
+from amp.model.model import EXPECTED as EXPECTED
 
 IS_UP = "service.isUp"
 STATE = "service.state"
-EXPECTED = "service.state.expected"
 NOT_UP = "service.notUp.indicators"
 PROBLEMS = "service.problems"
 

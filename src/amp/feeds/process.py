@@ -5,7 +5,7 @@ How one looks, and what follows from it, is handed in.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from amp.feeds.scheduler import Poll, Scheduler
 from amp.kit.ids import EntityId
@@ -19,16 +19,22 @@ class ProcessFeeds:
     def __init__(self, scheduler: Scheduler, look: Callable[[EntityId], Awaitable[None]]) -> None:
         self._scheduler = scheduler
         self._look = look
+        self._periods: dict[EntityId, float] = {}
 
-    def reconcile(self, wanted: Mapping[EntityId, float]) -> None:
-        """Look from now on at exactly these entities, at these periods in seconds."""
-        have = {key: period for key, period in self._scheduler.periods.items() if key.startswith(_PREFIX)}
-        want = {_PREFIX + entity: entity for entity in wanted}
-        for key in have.keys() - want.keys():
-            self._scheduler.remove(key)
-        for key, entity in want.items():
-            if have.get(key) != wanted[entity]:
-                self._scheduler.set(key, wanted[entity], self._poll(entity))
+    def watch(self, entity: EntityId, period: float | None) -> None:
+        """Look from now on at an entity, at that period in seconds; None: no more."""
+        if self._periods.get(entity) == period:
+            return
+        if period is None:
+            del self._periods[entity]
+            self._scheduler.remove(_PREFIX + entity)
+        else:
+            self._periods[entity] = period
+            self._scheduler.set(_PREFIX + entity, period, self._poll(entity))
+
+    def watched(self) -> list[EntityId]:
+        """Answer what is looked at."""
+        return list(self._periods)
 
     def _poll(self, entity: EntityId) -> Poll:
         async def poll() -> None:

@@ -14,11 +14,11 @@ import msgspec
 from amp.kit.ids import EntityId, LocationId, TaskId
 
 
-class Change(msgspec.Struct, frozen=True, tag=True, tag_field="change", omit_defaults=True):
+class Change(msgspec.Struct, frozen=True, tag=True, tag_field="change", omit_defaults=True, gc=False):
     """The root of all Changes. Values inside are plain JSON data and are never modified."""
 
 
-class EntityAdded(Change, frozen=True):
+class EntityAdded(Change, frozen=True, gc=False):
     """An entity came into being. Applications have no `parent` and are their own `application`.
 
     `type` is the Brooklyn name; `blueprint` the text that it came from (applications only); `created_ms` wall clock.
@@ -35,27 +35,27 @@ class EntityAdded(Change, frozen=True):
     created_ms: int = 0
 
 
-class EntityRemoved(Change, frozen=True):
+class EntityRemoved(Change, frozen=True, gc=False):
     """An entity and everything below it is no longer managed."""
 
     id: EntityId
 
 
-class EntityRenamed(Change, frozen=True):
+class EntityRenamed(Change, frozen=True, gc=False):
     """An entity has another display name."""
 
     id: EntityId
     name: str
 
 
-class EntityLocated(Change, frozen=True):
+class EntityLocated(Change, frozen=True, gc=False):
     """An entity is now at exactly these locations."""
 
     id: EntityId
     locations: list[LocationId] = []
 
 
-class ConfigSet(Change, frozen=True):
+class ConfigSet(Change, frozen=True, gc=False):
     """A config key of an entity has a value of its own."""
 
     entity: EntityId
@@ -63,7 +63,7 @@ class ConfigSet(Change, frozen=True):
     value: Any = None
 
 
-class SensorSet(Change, frozen=True):
+class SensorSet(Change, frozen=True, gc=False):
     """A sensor of an entity has a value. `at_ms`: wall clock of the node that saw it."""
 
     entity: EntityId
@@ -72,21 +72,28 @@ class SensorSet(Change, frozen=True):
     at_ms: int = 0
 
 
-class SensorCleared(Change, frozen=True):
+class SensorsSet(Change, frozen=True, gc=False):
+    """Several sensors of an entity have values; what a snapshot holds of them."""
+
+    entity: EntityId
+    values: dict[str, Any] = {}
+
+
+class SensorCleared(Change, frozen=True, gc=False):
     """A sensor of an entity has no value any more."""
 
     entity: EntityId
     name: str
 
 
-class TagsSet(Change, frozen=True):
+class TagsSet(Change, frozen=True, gc=False):
     """An entity has exactly these tags."""
 
     entity: EntityId
     tags: list[Any] = []
 
 
-class LocationAdded(Change, frozen=True):
+class LocationAdded(Change, frozen=True, gc=False):
     """A place where entities run. `spec`: as in a blueprint (`localhost`); `type`: the Brooklyn name."""
 
     id: LocationId
@@ -97,13 +104,13 @@ class LocationAdded(Change, frozen=True):
     config: dict[str, Any] = {}
 
 
-class LocationRemoved(Change, frozen=True):
+class LocationRemoved(Change, frozen=True, gc=False):
     """A location is no longer used."""
 
     id: LocationId
 
 
-class TaskStarted(Change, frozen=True):
+class TaskStarted(Change, frozen=True, gc=False):
     """A task began: one run of an effector on an entity, or a part of one (`parent`). `node` ran it in `term`.
 
     `work`: what it does where no effector says so, for whoever has to go on with it.
@@ -123,7 +130,7 @@ class TaskStarted(Change, frozen=True):
     work: dict[str, Any] = {}
 
 
-class TaskResumed(Change, frozen=True):
+class TaskResumed(Change, frozen=True, gc=False):
     """A task that an earlier leader left under way goes on, on `node` in `term`."""
 
     id: TaskId
@@ -132,7 +139,7 @@ class TaskResumed(Change, frozen=True):
     at_ms: int = 0
 
 
-class StepStarted(Change, frozen=True):
+class StepStarted(Change, frozen=True, gc=False):
     """A step of a task is about to begin; written before anything of it happens outside.
 
     `id`: durable, of this one try, unique in the plane; of a pure step its name, unique in the task. `kind`: pure |
@@ -152,7 +159,7 @@ class StepStarted(Change, frozen=True):
     on_interrupt: str = "fail"
 
 
-class StepEnded(Change, frozen=True):
+class StepEnded(Change, frozen=True, gc=False):
     """A step ended. `status`: completed | failed | cancelled | void (never began, never will) | interrupted (its end
     cannot be known). The streams are the last of what it wrote, without secrets."""
 
@@ -165,7 +172,7 @@ class StepEnded(Change, frozen=True):
     stderr: str = ""
 
 
-class TaskEnded(Change, frozen=True):
+class TaskEnded(Change, frozen=True, gc=False):
     """A task ended. `status`: completed | failed | cancelled | interrupted (its node went away)."""
 
     id: TaskId
@@ -175,13 +182,13 @@ class TaskEnded(Change, frozen=True):
     error: str | None = None
 
 
-class AccessSet(Change, frozen=True):
+class AccessSet(Change, frozen=True, gc=False):
     """Whether locations may be provisioned (`/v1/access`)."""
 
     location_provisioning_allowed: bool
 
 
-class PlaneReset(Change, frozen=True):
+class PlaneReset(Change, frozen=True, gc=False):
     """The state before this is void: the plane begins anew, empty (persistMode=CLEAN)."""
 
 
@@ -192,6 +199,7 @@ AnyChange = (
     | EntityLocated
     | ConfigSet
     | SensorSet
+    | SensorsSet
     | SensorCleared
     | TagsSet
     | LocationAdded

@@ -1,18 +1,22 @@
-"""The values that readers see: entities, locations, tasks. Frozen; `model.Model.apply` replaces, never modifies."""
+"""The values that readers see: entities, locations, tasks. Frozen; `model.Model.apply` replaces, never modifies.
+
+They hold plain JSON data, which has no cycles: the collector of cycles need not look at them (`gc=False`), so that a
+large plane does not cost pauses.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from amp.kit.ids import EntityId, LocationId, TaskId
 
 _NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Struct, frozen=True, gc=False):
     """Something managed. `config` holds own values only (no defaults, nothing inherited); `sensors` current values."""
 
     id: EntityId
@@ -34,8 +38,7 @@ class Entity:
         return self.parent is None
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True, gc=False):
     """A place where entities run."""
 
     id: LocationId
@@ -46,8 +49,7 @@ class Location:
     config: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, gc=False):
     """One try of what a task does, as `StepStarted` and `StepEnded` tell it; `status` is `running` between them."""
 
     id: str
@@ -66,8 +68,7 @@ class Step:
     stderr: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
+class Resumption(Struct, frozen=True, gc=False):
     """That a task went on under another leader."""
 
     node: str
@@ -75,8 +76,7 @@ class Resumption:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True, gc=False):
     """One run of an effector or a part of one. `status`: running | completed | failed | cancelled | interrupted."""
 
     id: TaskId

@@ -1,5 +1,8 @@
 """The model: all that is managed, and the one meaning of every Change.
 
+Beside the values it keeps what would otherwise be looked for among all of them: who is a root, which tasks run, who is
+meant to be how. So neither a request nor the entry into office costs more on a large plane than on a small one.
+
 `apply` serves live running, recovery, the standby that follows, tests and import. It is total: a Change about
 something that is gone does nothing, so that all readers of one journal come to one state. `as_changes` is its inverse:
 Changes that make an empty model equal to this one, which is what a snapshot holds.
@@ -7,9 +10,10 @@ Changes that make an empty model equal to this one, which is what a snapshot hol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from amp.kit.ids import EntityId, LocationId, TaskId
 from amp.model import changes as c
@@ -18,6 +22,10 @@ from amp.model.entity import Entity, Location, Resumption, Step, Task
 #: Tasks kept for each entity, and for all that are gone together, the oldest that ended forgotten first (Brooklyn:
 #: brooklyn.gc.maxTasksPerTag). Parts of a task are not counted: they go with the whole.
 TASKS_KEPT = 50
+#: The sensor that says how an entity is meant to be, as `running @ 1700000000000 / ...`.
+EXPECTED = "service.state.expected"
+#: Of so many removed entities it is known whose children they were.
+_REMOVALS = 1000
 
 
 class Model:
@@ -29,18 +37,30 @@ class Model:
         self.tasks: dict[TaskId, Task] = {}
         self.tasks_of: dict[EntityId, list[TaskId]] = {}
         self.location_provisioning_allowed = True
+        # What follows from these, kept so that nobody has to look through all of them.
+        self.roots: dict[EntityId, None] = {}
+        self.running: dict[TaskId, None] = {}
+        self.meant: dict[str, dict[EntityId, None]] = {}  # by the first word of EXPECTED, as `on-fire`
+        self.guests: dict[LocationId, int] = {}  # how many entities are there
+        self.left: dict[EntityId, EntityId] = {}  # of entities removed lately: whose child each was
+        self._gone: dict[TaskId, int] = {}  # tasks whose entity is gone, by their order of arrival
+        self._arrived: dict[TaskId, int] = {}
+        self._arrivals = 0
 
     def copy(self) -> Model:
-        """Answer a model that stays as this one is now; the values are shared, for they are frozen."""
+        """Answer what a snapshot needs of this model as it is now; the values are shared, for they are frozen.
+
+        This is all of a snapshot that the event loop waits for: three copies of tables of pointers.
+        """
         copy = Model()
-        copy.entities, copy.locations, copy.tasks = dict(self.entities), dict(self.locations), dict(self.tasks)
-        copy.tasks_of = {entity: list(tasks) for entity, tasks in self.tasks_of.items()}
+        copy.entities, copy.locations, copy.tasks = self.entities.copy(), self.locations.copy(), self.tasks.copy()
+        copy.roots = self.roots.copy()
         copy.location_provisioning_allowed = self.location_provisioning_allowed
         return copy
 
     def applications(self) -> Iterator[Entity]:
         """Answer the roots, in order of arrival."""
-        return (entity for entity in self.entities.values() if entity.parent is None)
+        return (self.entities[root] for root in self.roots)
 
     def descendants(self, entity: EntityId) -> Iterator[Entity]:
         """Answer an entity and all below it, parents before children; nothing when it is gone."""
@@ -52,7 +72,7 @@ class Model:
 
     def running_tasks(self) -> list[Task]:
         """Answer the tasks that have not ended."""
-        return [task for task in self.tasks.values() if task.status == "running"]
+        return [self.tasks[task] for task in self.running]
 
     def apply(self, change: c.AnyChange) -> None:
         """Let a Change take effect."""
@@ -77,9 +97,33 @@ class Model:
         if known is not None:
             self.entities[entity] = replace(known, **fields)
 
+    def apply_all(self, changes: Iterable[c.AnyChange]) -> None:
+        """Let Changes take effect, in order: as `apply` of each, but many new children of one parent cost no more
+        than one."""
+        new: dict[EntityId, list[EntityId]] = {}
+        for change in changes:
+            if isinstance(change, c.EntityAdded):
+                if self._add(change) and change.parent is not None:
+                    new.setdefault(change.parent, []).append(change.id)
+                continue
+            if new and not isinstance(change, _SETTERS):
+                self._adopt(new)
+            _APPLY[type(change)](self, change)
+        self._adopt(new)
+
+    def _adopt(self, new: dict[EntityId, list[EntityId]]) -> None:
+        for parent, children in new.items():
+            self._replace(parent, children=(*self.entities[parent].children, *children))
+        new.clear()
+
     def _entity_added(self, change: c.EntityAdded) -> None:
+        if self._add(change) and change.parent is not None:
+            self._adopt({change.parent: [change.id]})
+
+    def _add(self, change: c.EntityAdded) -> bool:
+        """Add an entity, of which its parent does not know yet; False where nothing is to be added."""
         if change.id in self.entities or (change.parent is not None and change.parent not in self.entities):
-            return
+            return False
         self.entities[change.id] = Entity(
             id=change.id,
             type=change.type,
@@ -91,28 +135,63 @@ class Model:
             blueprint=change.blueprint,
             created_ms=change.created_ms,
         )
-        if change.parent is not None:
-            self._replace(change.parent, children=(*self.entities[change.parent].children, change.id))
+        if change.parent is None:
+            self.roots[change.id] = None
+        for task in self.tasks_of.get(change.id, ()):
+            self._gone.pop(task, None)
+        return True
 
     def _entity_removed(self, change: c.EntityRemoved) -> None:
         gone = list(self.descendants(change.id))
         if not gone:
             return
-        if gone[0].parent is not None:
-            siblings = self.entities[gone[0].parent].children
-            self._replace(gone[0].parent, children=tuple(each for each in siblings if each != change.id))
+        parent = gone[0].parent
+        if parent is not None:
+            siblings = self.entities[parent].children
+            self._replace(parent, children=tuple(each for each in siblings if each != change.id))
+            self.left[change.id] = parent
+            if len(self.left) > _REMOVALS:
+                del self.left[next(iter(self.left))]
+        self.roots.pop(change.id, None)
         for entity in gone:
+            self._mean(entity, entity.sensors.get(EXPECTED), None)
+            self._move(entity.locations, ())
             del self.entities[entity.id]
             for task in list(self.tasks_of.get(entity.id, ())):
                 # What still runs (the deletion itself, for one) stays, so that its end can be seen.
                 if task in self.tasks and self.tasks[task].status != "running":
                     self._forget_task(task)
+            for task in self.tasks_of.get(entity.id, ()):
+                self._gone[task] = self._arrived[task]
+
+    def _mean(self, entity: Entity, before: Any, after: Any) -> None:
+        old, new = _meaning(before), _meaning(after)
+        if old == new:
+            return
+        if old is not None:
+            among = self.meant[old]
+            del among[entity.id]
+            if not among:
+                del self.meant[old]
+        if new is not None:
+            self.meant.setdefault(new, {})[entity.id] = None
+
+    def _move(self, before: Sequence[LocationId], after: Sequence[LocationId]) -> None:
+        for place in after:
+            self.guests[place] = self.guests.get(place, 0) + 1
+        for place in before:
+            self.guests[place] -= 1
+            if not self.guests[place]:
+                del self.guests[place]
 
     def _entity_renamed(self, change: c.EntityRenamed) -> None:
         self._replace(change.id, name=change.name)
 
     def _entity_located(self, change: c.EntityLocated) -> None:
-        self._replace(change.id, locations=tuple(change.locations))
+        known = self.entities.get(change.id)
+        if known is not None:
+            self._move(known.locations, change.locations)
+            self.entities[change.id] = replace(known, locations=tuple(change.locations))
 
     def _config_set(self, change: c.ConfigSet) -> None:
         if change.entity in self.entities:
@@ -120,15 +199,27 @@ class Model:
             self._replace(change.entity, config=config)
 
     def _sensor_set(self, change: c.SensorSet) -> None:
-        if change.entity in self.entities:
-            sensors = {**self.entities[change.entity].sensors, change.name: change.value}
-            self._replace(change.entity, sensors=sensors)
+        known = self.entities.get(change.entity)
+        if known is not None:
+            if change.name == EXPECTED:
+                self._mean(known, known.sensors.get(EXPECTED), change.value)
+            self.entities[change.entity] = replace(known, sensors={**known.sensors, change.name: change.value})
+
+    def _sensors_set(self, change: c.SensorsSet) -> None:
+        known = self.entities.get(change.entity)
+        if known is not None:
+            if EXPECTED in change.values:
+                self._mean(known, known.sensors.get(EXPECTED), change.values[EXPECTED])
+            sensors = {**known.sensors, **change.values} if known.sensors else change.values
+            self.entities[change.entity] = replace(known, sensors=sensors)
 
     def _sensor_cleared(self, change: c.SensorCleared) -> None:
-        if change.entity in self.entities:
-            sensors = dict(self.entities[change.entity].sensors)
-            sensors.pop(change.name, None)
-            self._replace(change.entity, sensors=sensors)
+        known = self.entities.get(change.entity)
+        if known is not None and change.name in known.sensors:
+            if change.name == EXPECTED:
+                self._mean(known, known.sensors[EXPECTED], None)
+            sensors = {name: value for name, value in known.sensors.items() if name != change.name}
+            self.entities[change.entity] = replace(known, sensors=sensors)
 
     def _tags_set(self, change: c.TagsSet) -> None:
         self._replace(change.entity, tags=tuple(change.tags))
@@ -162,6 +253,11 @@ class Model:
             work=change.work,
         )
         self.tasks_of.setdefault(change.entity, []).append(change.id)
+        self.running[change.id] = None
+        self._arrivals += 1
+        self._arrived[change.id] = self._arrivals
+        if entity is None:
+            self._gone[change.id] = self._arrivals
         if change.parent in self.tasks:
             parent = self.tasks[change.parent]
             self.tasks[change.parent] = replace(parent, children=(*parent.children, change.id))
@@ -215,14 +311,12 @@ class Model:
         self.tasks[change.id] = replace(
             task, status=change.status, ended_ms=change.ended_ms, result=change.result, error=change.error
         )
+        del self.running[change.id]
         if task.parent is None:
             self._forget_old_tasks(task.entity)
 
     def _forget_old_tasks(self, entity: EntityId) -> None:
-        if entity in self.entities:
-            among = self.tasks_of[entity]
-        else:
-            among = [task.id for task in self.tasks.values() if task.entity not in self.entities]
+        among = self.tasks_of[entity] if entity in self.entities else sorted(self._gone, key=self._gone.__getitem__)
         wholes = [task for task in among if self.tasks[task].parent is None]
         ended = (task for task in wholes if self.tasks[task].status != "running")
         if len(wholes) > TASKS_KEPT and (oldest := next(ended, None)) is not None:
@@ -234,7 +328,9 @@ class Model:
             return
         for part in known.children:
             self._forget_task(part)
-        del self.tasks[task]
+        del self.tasks[task], self._arrived[task]
+        self._gone.pop(task, None)
+        self.running.pop(task, None)
         self.tasks_of[known.entity].remove(task)
         if not self.tasks_of[known.entity]:
             del self.tasks_of[known.entity]
@@ -252,9 +348,12 @@ class Model:
 def built(changes: Iterable[c.AnyChange]) -> Model:
     """Make a model from Changes."""
     model = Model()
-    for change in changes:
-        model.apply(change)
+    model.apply_all(changes)
     return model
+
+
+def _meaning(expected: Any) -> str | None:
+    return expected.partition(" ")[0].lower().replace("_", "-") if isinstance(expected, str) else None
 
 
 def _entity_changes(entity: Entity) -> Iterator[c.AnyChange]:
@@ -271,8 +370,8 @@ def _entity_changes(entity: Entity) -> Iterator[c.AnyChange]:
     )
     if entity.locations:
         yield c.EntityLocated(entity.id, list(entity.locations))
-    for name, value in entity.sensors.items():
-        yield c.SensorSet(entity.id, name, value)
+    if entity.sensors:
+        yield c.SensorsSet(entity.id, dict(entity.sensors))
 
 
 def _task_changes(task: Task) -> Iterator[c.AnyChange]:
@@ -318,6 +417,7 @@ _APPLY: dict[type[c.Change], Callable[[Model, Any], None]] = {
     c.EntityLocated: Model._entity_located,
     c.ConfigSet: Model._config_set,
     c.SensorSet: Model._sensor_set,
+    c.SensorsSet: Model._sensors_set,
     c.SensorCleared: Model._sensor_cleared,
     c.TagsSet: Model._tags_set,
     c.LocationAdded: Model._location_added,
@@ -330,3 +430,5 @@ _APPLY: dict[type[c.Change], Callable[[Model, Any], None]] = {
     c.AccessSet: Model._access_set,
     c.PlaneReset: Model._plane_reset,
 }
+#: Changes that say nothing of who is whose child.
+_SETTERS = (c.SensorSet, c.SensorsSet, c.ConfigSet, c.EntityLocated, c.LocationAdded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from amp.store.segment import Damaged, unpack
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyChange)
+_UNREADABLE = (OSError, EOFError, zlib.error, msgspec.DecodeError)
 
 
 def encode(changes: Iterable[AnyChange]) -> list[bytes]:
@@ -21,7 +22,13 @@ def encode(changes: Iterable[AnyChange]) -> list[bytes]:
 
 def decode(body: bytes, key: str) -> Sequence[AnyChange]:
     """Read a body. Raises: Damaged, naming `key`, when a line is not a Change that this version knows."""
+    return list(stream(body, key))
+
+
+def stream(body: bytes, key: str) -> Iterator[AnyChange]:
+    """Read a body of any size, one Change after another. Raises: as `decode`, when it comes to what is wrong."""
     try:
-        return [_decoder.decode(line) for line in unpack(body)]
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError) as problem:
+        for line in unpack(body):
+            yield _decoder.decode(line)
+    except _UNREADABLE as problem:
         raise Damaged(key, f"its body cannot be read: {problem}") from problem

@@ -32,7 +32,9 @@ from amp.tasks.task import Order
 _LOG = logging.getLogger(__name__)
 
 _POLL_PERIOD = "softwareProcess.serviceProcessIsRunningPollPeriod"
-_POLLED_CHANGES = (c.EntityAdded, c.EntityRemoved, c.EntityLocated, c.ConfigSet, c.PlaneReset)
+_MONITORED = "sshMonitoring.enabled"
+#: So many entities are looked at before others have their turn on the event loop.
+_SLICE = 200
 
 
 class Leader:
@@ -65,6 +67,8 @@ class Leader:
         self._feeds = ProcessFeeds(self._scheduler, self._look)
         self._runner: Runner | None = None
         self._ready = asyncio.Event()
+        self._unswept = asyncio.Event()
+        self._unswept.set()
 
     @property
     def around(self) -> Surroundings:
@@ -90,7 +94,7 @@ class Leader:
                 )
                 await Takeover(self._around, self._recorder, self._runner, self._node, self._term).done()
                 group.create_task(tidy(self._around), name="tidy up")
-                self._heed(None)
+                group.create_task(self._sweeping(), name="sweep")
                 self._ready.set()
                 group.create_task(self._scheduler.run(), name="feeds")
                 async for event in events:
@@ -157,22 +161,39 @@ class Leader:
             _LOG.exception("what follows from a change could not be worked out")
 
     def _follow(self, changes: Sequence[c.AnyChange] | None) -> None:
-        model = self._views.model
         if changes is None:  # a gap: all may have changed
-            self._feeds.reconcile(self._wanted())
-            self._settle(model.entities)
+            self._unswept.set()
             return
-        if any(isinstance(each, _POLLED_CHANGES) or _is_set(each, state.EXPECTED) for each in changes):
-            self._feeds.reconcile(self._wanted())
-        touched = {
-            each.entity
-            for each in changes
-            if isinstance(each, c.SensorSet | c.SensorCleared) and each.name in (state.IS_UP, state.STATE)
-        }
-        parents = {entity.parent for each in touched if (entity := model.entities.get(each)) and entity.parent}
-        if any(isinstance(each, c.EntityRemoved | c.EntityAdded) for each in changes):
-            parents |= {entity.id for entity in model.entities.values() if entity.children}
-        self._settle(parents)
+        model = self._views.model
+        polled: list[EntityId] = []
+        parents: set[EntityId | None] = set()
+        for each in changes:
+            if isinstance(each, c.SensorsSet | c.PlaneReset):
+                self._unswept.set()
+            polled += _maybe_polled(model, each)
+            parents.add(_parent_of(model, each))
+        for id in polled:
+            self._feeds.watch(id, self._period(model, id))
+        self._settle(id for id in parents if id is not None)
+
+    async def _sweeping(self) -> None:
+        """Look at all entities, on entry and after each gap, while others have their turns."""
+        while True:
+            await self._unswept.wait()
+            self._unswept.clear()
+            ids = [*self._feeds.watched(), *self._views.model.entities]
+            for start in range(0, len(ids), _SLICE):
+                try:
+                    self._sweep(ids[start : start + _SLICE])
+                except Exception:  # noqa: BLE001 - as in `_heed`
+                    _LOG.exception("how some entities are could not be worked out")
+                await asyncio.sleep(0)
+
+    def _sweep(self, ids: Sequence[EntityId]) -> None:
+        model = self._views.model
+        for id in ids:
+            self._feeds.watch(id, self._period(model, id))
+        self._settle(ids)
 
     def _settle(self, parents: Iterable[EntityId]) -> None:
         # A parent that is being started or stopped is told by its own task.
@@ -188,20 +209,23 @@ class Leader:
             if changed := state.from_children(entity.sensors, children):
                 self._recorder.observe(state.as_changes(entity, changed, now))
 
-    def _wanted(self) -> dict[EntityId, float]:
-        return dict(self._watched(self._views.model))
-
-    def _watched(self, model: Model) -> Iterable[tuple[EntityId, float]]:
-        for entity in model.entities.values():
-            kind = self._around.registry.find(entity.type)
-            if kind is None or not kind.sensor(process.RUNNING) or state.expected(entity.sensors) != "RUNNING":
-                continue
-            # An inherited value was checked by nobody: one that cannot be read must not end the watch, or the office.
-            if machine_of(model, entity) and config.usable(model, entity, kind, "sshMonitoring.enabled"):
-                yield entity.id, parse_duration(config.usable(model, entity, kind, _POLL_PERIOD))
+    def _period(self, model: Model, id: EntityId) -> float | None:
+        """Answer how often to look at an entity's process, in seconds; None: not at all."""
+        entity = model.entities.get(id)
+        kind = self._around.registry.find(entity.type) if entity is not None else None
+        if entity is None or kind is None or not kind.sensor(process.RUNNING):
+            return None
+        if state.expected(entity.sensors) != "RUNNING" or not machine_of(model, entity):
+            return None
+        # An inherited value was checked by nobody: one that cannot be read must not end the watch, or the office.
+        if not config.usable(model, entity, kind, _MONITORED):
+            return None
+        return parse_duration(config.usable(model, entity, kind, _POLL_PERIOD))
 
     async def _look(self, id: EntityId) -> None:
         entity = self._views.model.entities.get(id)
+        if entity is None:
+            self._feeds.watch(id, None)  # it went with what it was a part of
         at = process.home(self._around, entity) if entity is not None else None
         if entity is None or at is None or not self._recorder.may_act():
             return
@@ -217,5 +241,26 @@ class Leader:
                 self._recorder.observe(state.as_changes(now, changed, self._around.now_ms()))
 
 
-def _is_set(change: c.AnyChange, sensor: str) -> bool:
-    return isinstance(change, c.SensorSet) and change.name == sensor
+def _maybe_polled(model: Model, change: c.AnyChange) -> Iterable[EntityId]:
+    """Answer the entities of which a Change may say that they are looked at, or are not any more."""
+    match change:
+        case c.SensorSet(entity=id, name=name) | c.SensorCleared(entity=id, name=name):
+            return (id,) if name == state.EXPECTED else ()
+        case c.EntityLocated(id=id) | c.EntityRemoved(id=id):
+            return (id,)
+        case c.ConfigSet(entity=id, key=key):
+            return [each.id for each in model.descendants(id)] if key in (_MONITORED, _POLL_PERIOD) else ()
+    return ()
+
+
+def _parent_of(model: Model, change: c.AnyChange) -> EntityId | None:
+    """Answer the parent that may be otherwise than before since a Change of a child; None for none."""
+    match change:
+        case c.SensorSet(entity=id, name=name) | c.SensorCleared(entity=id, name=name):
+            known = model.entities.get(id) if name in (state.IS_UP, state.STATE) else None
+            return known.parent if known is not None else None
+        case c.EntityAdded(parent=parent):
+            return parent
+        case c.EntityRemoved(id=id):
+            return model.left.get(id)
+    return None

@@ -122,8 +122,7 @@ class PlaneNode(Holder):
             changes = [c.PlaneReset()]
         else:
             changes = list(codec.decode(segment.body, segment_key(seq)))
-        for change in changes:
-            self._model.apply(change)
+        self._model.apply_all(changes)
         self._applied = seq
         self._since_snapshot[0] += 1
         self._since_snapshot[1] += len(segment.body)
@@ -180,7 +179,7 @@ class PlaneNode(Holder):
         if state is not NodeState.INITIALIZING:
             if self._first_load is None:
                 model = self._model
-                count = len(list(model.applications()))
+                count = len(model.roots)
                 self._first_load = (count, len(model.entities), len(model.entities) + len(model.locations))
             self.decided.set()
         shown = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from amp.model import changes as c
 from amp.model.model import Model, built
 from amp.plane import codec
@@ -16,6 +18,8 @@ from amp.store.findings import RESTORE, Finding, Report
 from amp.store.objects import Objects
 from amp.store.segment import Segment, Snapshot, parse, segment_key, snapshot_key, unseal
 from amp.store.survey import Progress, fetch
+
+_sorting = msgspec.json.Encoder(order="sorted")
 
 
 def play(model: Model, segment: Segment) -> None:
@@ -54,7 +58,7 @@ async def _load(objects: Objects, seq: int) -> Model | None:
     data = await fetch(objects, key)
     if data is None:
         return None  # deleted by the leader since it was read first
-    return await asyncio.to_thread(lambda: built(codec.decode(unseal(data, key, Snapshot)[1], key)))
+    return await asyncio.to_thread(lambda: built(codec.stream(unseal(data, key, Snapshot)[1], key)))
 
 
 async def _advance(objects: Objects, model: Model, start: int, end: int, bad: set[str]) -> bool:
@@ -69,4 +73,8 @@ async def _advance(objects: Objects, model: Model, start: int, end: int, bad: se
 
 def _alike(one: Model, other: Model) -> bool:
     """Tell whether two models hold the same; in which order is not compared."""
-    return sorted(codec.encode(one.as_changes())) == sorted(codec.encode(other.as_changes()))
+    return sorted(_lines(one)) == sorted(_lines(other))
+
+
+def _lines(model: Model) -> list[bytes]:
+    return [_sorting.encode(change) for change in model.as_changes()]

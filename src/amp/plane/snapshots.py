@@ -40,7 +40,7 @@ def _read(data: bytes, key: str, plane: str) -> tuple[Snapshot, Model]:
         raise Damaged(key, f"it belongs to the plane {header.plane}, not to {plane}")
     if snapshot_key(header.seq) != key or header.position.seq != header.seq:
         raise Damaged(key, f"it says that it is the state after segment {header.seq}")
-    return header, built(codec.decode(body, key))
+    return header, built(codec.stream(body, key))
 
 
 async def save(objects: Objects, log: Log, model: Model, clock: Clock) -> Snapshot | None:

@@ -6,6 +6,7 @@ gone cannot go on: it is marked interrupted. Where nothing can go on, the entity
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -24,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 
 #: What ended longer ago was tidied up by the leader under which it ended.
 _RECENT_MS = 3_600_000
+#: So many tasks are looked at before others have their turn on the event loop.
+_SLICE = 1000
 #: A void try is not among them: that it is void must hold for ever.
 _DONE = ("completed", "failed", "cancelled", "interrupted")
 
@@ -77,9 +80,10 @@ class Takeover:
 
     def _left_half_way(self, busy: set[EntityId]) -> list[c.AnyChange]:
         changes: list[c.AnyChange] = []
-        for entity in self._around.model().entities.values():
-            if state.expected(entity.sensors) in ("STARTING", "STOPPING") and entity.id not in busy:
-                changes += self._burnt(entity)
+        model = self._around.model()
+        for id in [*model.meant.get("starting", ()), *model.meant.get("stopping", ())]:
+            if id not in busy:
+                changes += self._burnt(model.entities[id])
         return changes
 
     def _burnt(self, entity: Entity) -> list[c.AnyChange]:
@@ -112,7 +116,9 @@ def reserve(around: Surroundings, wholes: Sequence[Task]) -> None:
 async def tidy(around: Surroundings) -> None:
     """Remove what is kept of commands whose end became durable just before the last leader ended. Raises: nothing."""
     model, since = around.model(), around.now_ms() - _RECENT_MS
-    for task in list(model.tasks.values()):
+    for number, task in enumerate(list(model.tasks.values())):
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
         ended = [step for step in task.steps if step.host and step.status in _DONE and (step.ended_ms or 0) > since]
         entity = model.entities.get(task.entity)
         place = machine_of(model, entity) if entity is not None and ended else None
