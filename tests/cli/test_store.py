@@ -379,3 +379,28 @@ def test_other_clouds_have_their_own_scheme(monkeypatch: pytest.MonkeyPatch) -> 
     place = place_of("gs://bucket", Where(endpoint="http://127.0.0.1:4443"))
     assert isinstance(place, CloudStore)
     assert (place.provider, place.prefix, place.endpoint) == ("gcs", "", "http://127.0.0.1:4443")
+
+
+# ---- adopt
+
+
+def test_adopt_goes_on_over_a_hole_and_the_store_is_whole_again(plane: Path, amp: Amp) -> None:
+    (plane / segment_key(24)).unlink()
+    for record in (plane / "nodes").iterdir():
+        record.unlink()
+    before = contents(plane)
+    code, _, err = amp("store", "adopt", plane, "--above", 9)
+    assert (code, "no terminal to ask on" in err, contents(plane) == before) == (1, True, True)
+    code, out, err = amp("store", "adopt", plane, "--above", 1, "--yes")
+    assert (code, "was in use; write --above" in err, contents(plane) == before) == (1, True, True)
+    code, out, _ = amp("store", "adopt", plane, "--above", 9, "--yes")
+    assert code == 0
+    assert "2 segments from journal/0000000000000025 to journal/0000000000000026 will be deleted" in out
+    assert "Term 10 goes on from segment 23" in out
+    assert amp("store", "verify", plane)[0] == 0
+
+
+def test_adopt_leaves_a_whole_store_alone(plane: Path, amp: Amp) -> None:
+    before = contents(plane)
+    code, _, err = amp("store", "adopt", plane, "--above", 9, "--yes")
+    assert (code, "there is nothing to adopt" in err, contents(plane) == before) == (1, True, True)

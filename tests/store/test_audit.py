@@ -240,8 +240,8 @@ class Living(MemoryObjects):
         super().__init__()
         self._happen: Callable[[MemoryObjects], Awaitable[None]] | None = happen
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        listed = await super().list(prefix)
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        listed = await super().list(prefix, after)
         happen, self._happen = self._happen, None
         if happen is not None:
             await happen(self)

@@ -40,8 +40,8 @@ class Watched(MemoryObjects):
         self.log.append(f"delete {key}")
         await super().delete(key)
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        return [ObjectInfo(i.key, i.size, self.times.get(i.key)) for i in await super().list(prefix)]
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        return [ObjectInfo(i.key, i.size, self.times.get(i.key)) for i in await super().list(prefix, after)]
 
 
 async def plane(snapshots: list[int], last: int) -> Watched:

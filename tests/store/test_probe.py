@@ -84,8 +84,8 @@ class ReadsLate(MemoryObjects):
 class ListsLate(MemoryObjects):
     """Does not list what was written last."""
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        return (await super().list(prefix))[:-1]
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        return (await super().list(prefix, after))[:-1]
 
 
 class Haunted(MemoryObjects):
@@ -225,7 +225,7 @@ async def test_a_store_that_hangs_ends_in_time() -> None:
 class LosesConnection(MemoryObjects):
     """Fails for good at the listing."""
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
         raise Unavailable("the line is cut")
 
 

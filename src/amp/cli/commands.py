@@ -38,7 +38,9 @@ app.command(ha)
 app.command(apps)
 # Loaded when it is used: it brings the model and the stores with it.
 app.command(
-    "amp.cli.store_commands:store", name="store", help="Look after what planes have written: check, list, copy, repair."
+    "amp.cli.store_commands:store",
+    name="store",
+    help="Look after what planes have written: check, list, copy, repair.",
 )
 
 

@@ -129,7 +129,7 @@ def repair(
         print(f"{'would delete' if dry_run else 'delete'} {deletion.key}: {deletion.why}")
     left = [finding for finding in report.findings if finding.level != "note" and not finding.deletable]
     if deletions and not dry_run:
-        _ask(len(deletions), yes)
+        confirmed(f"Delete these {len(deletions)}", yes, "nothing was deleted")
         run(_carry_out(place, deletions))
     for finding in left:
         print(f"cannot repair {finding.key}: {finding.what}. Breaks: {finding.breaks}. Remedy: {finding.remedy}.")
@@ -147,14 +147,15 @@ async def _plan(place: StoreSettings) -> tuple[Report, list[Deletion]]:
     return report, plan(report, probes, unfinished, SystemClock().read().wall_ms)
 
 
-def _ask(count: int, yes: bool) -> None:
+def confirmed(question: str, yes: bool, otherwise: str) -> None:
+    """Ask on the terminal, unless `yes`. Raises: Invalid, saying `otherwise`, when the answer is not yes."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Invalid("nothing was deleted: there is no terminal to ask on", details="Add --yes, or --dry-run.")
-    print(f"Delete these {count}? [y/N] ", end="", file=sys.stderr, flush=True)
+        raise Invalid(f"{otherwise}: there is no terminal to ask on", details="Add --yes.")
+    print(f"{question}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Invalid("nothing was deleted")
+        raise Invalid(otherwise)
 
 
 async def _carry_out(place: StoreSettings, deletions: list[Deletion]) -> None:

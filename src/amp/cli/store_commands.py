@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from amp.cli.store import repair, verify
+from amp.cli.store_adopt import adopt
 from amp.cli.store_copy import backup, restore
 from amp.cli.store_show import store_cat, store_ls
 
@@ -15,3 +16,4 @@ store.command(store_cat, name="cat")
 store.command(backup, name="backup")
 store.command(restore, name="restore")
 store.command(repair, name="repair")
+store.command(adopt, name="adopt")

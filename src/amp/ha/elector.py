@@ -12,14 +12,15 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from amp.ha import events as ev
+from amp.ha.doubts import look
 from amp.ha.machine import Machine
 from amp.ha.members import Record, record_key
-from amp.ha.modes import NodeState
 from amp.ha.readahead import ReadAhead
+from amp.ha.records import read_records
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import Segment, Snapshot, parse, seal, segment_key, seq_of, unseal
+from amp.store.segment import Position, Segment, Snapshot, parse, seal, segment_key, seq_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -141,8 +142,8 @@ class Elector:
             match action:
                 case ev.Get(seq, ticket):
                     self._spawn(self._get(seq, ticket))
-                case ev.ReadBoundary(ticket):
-                    self._spawn(self._read_boundary(ticket))
+                case ev.ReadBoundary(ticket, end, doubts):
+                    self._spawn(self._read_boundary(ticket, end, doubts))
                 case ev.Create(seq, attempt, data):
                     self._spawn(self._create(seq, attempt, data))
                 case ev.Apply(segment, batch):
@@ -211,20 +212,25 @@ class Elector:
         self._note(self.reads, True, began.raw)
         return data
 
-    async def _read_boundary(self, ticket: int) -> None:
+    async def _read_boundary(self, ticket: int, end: Position | None, doubts: bool) -> None:
         try:
             async with asyncio.timeout(self._limit * 2):
-                found = await self._objects.list("gc/")
+                boundary, doubt = await (self._look(end) if doubts else self._boundary())
         except (Unavailable, TimeoutError) as problem:
             _LOG.debug("the boundary of deletion could not be read: %s", problem)
             self.feed(ev.BoundaryRead(ticket, None))
-            return
-        try:
-            boundary = max((seq_of(info.key) for info in found), default=0)
         except Invalid as problem:
             self.feed(ev.LoadFailed(f"{problem.message}; run: amp store verify"))
-            return
-        self.feed(ev.BoundaryRead(ticket, boundary))
+        else:
+            self.feed(ev.BoundaryRead(ticket, boundary, doubt))
+
+    async def _boundary(self) -> tuple[int, None]:
+        found = await self._objects.list("gc/")
+        return max((seq_of(info.key) for info in found), default=0), None
+
+    async def _look(self, end: Position | None) -> tuple[int, ev.Doubt | None]:
+        records = read_records(self._objects, self._gone)
+        return await look(self._objects, self.machine.identity.plane, end, records)
 
     async def _create(self, seq: int, attempt: int, data: bytes) -> None:
         began = self._clock.read()
@@ -276,25 +282,3 @@ class Elector:
     def _note(self, traffic: Traffic, ok: bool, began: float) -> None:
         now = self._clock.read()
         traffic.note(ok, now.raw - began, now.wall_ms)
-
-
-async def read_records(objects: Objects, gone: dict[str, Record]) -> tuple[Record, ...]:
-    """Read all membership records; those that cannot be understood say nothing. Raises: Unavailable.
-
-    `gone` keeps the records that say TERMINATED: a node id is used once, so they never change again, and a plane that
-    was restarted a thousand times does not read a thousand objects each time.
-    """
-    keys = [info.key for info in await objects.list("nodes/")]
-    for key in gone.keys() - set(keys):
-        del gone[key]
-    changing = [key for key in keys if key not in gone]
-    found = dict(gone)
-    for key, data in zip(changing, await asyncio.gather(*(objects.get(key) for key in changing)), strict=True):
-        try:
-            if data is not None:
-                found[key], _, _ = unseal(data, key, Record)
-        except Invalid:
-            continue  # no safety rests on records, so one that is damaged says nothing; verify names it
-        if key in found and found[key].state == NodeState.TERMINATED:
-            gone[key] = found[key]
-    return tuple(found[key] for key in sorted(found))

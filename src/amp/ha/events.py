@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from amp.ha.members import Record
 from amp.ha.modes import HaMode
 from amp.store.objects import Outcome
-from amp.store.segment import Segment, Snapshot
+from amp.store.segment import Position, Segment, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What contradicts that the journal ends where it was read absent: a sentence, and the highest term known by it."""
+
+    what: str
+    term: int
+
 
 # ---- events
 
@@ -58,10 +67,14 @@ class GetFailed:
 
 @dataclass(frozen=True, slots=True)
 class BoundaryRead:
-    """`ReadBoundary` is answered: the largest seq that may be deleted (0: none), None where it could not be read."""
+    """`ReadBoundary` is answered: the largest seq that may be deleted (0: none), None where it could not be read.
+
+    `doubt`: what in the store says that the journal does not end where it seems to, where that was asked.
+    """
 
     ticket: int
     seq: int | None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +161,14 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class ReadBoundary:
-    """Read the boundary of deletion -> BoundaryRead, with the same ticket."""
+    """Read the boundary of deletion -> BoundaryRead, with the same ticket.
+
+    `end`: where the journal seems to end (None: it seems empty); `doubts`: look for what contradicts that, too (R4).
+    """
 
     ticket: int
+    end: Position | None = None
+    doubts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

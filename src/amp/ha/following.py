@@ -12,9 +12,9 @@ from amp.ha import events as ev
 from amp.ha.election import Plane, condition, wait_to_stand
 from amp.ha.lease import standby_elapsed
 from amp.ha.modes import HaMode
-from amp.ha.node import Check, Node, Phase
+from amp.ha.node import Check, Hole, Node, Phase
 from amp.kit.clock import Reading
-from amp.store.segment import Segment
+from amp.store.segment import Segment, segment_key
 
 
 def loaded(node: Node, event: ev.Loaded) -> None:
@@ -70,7 +70,7 @@ def _go_on(node: Node) -> None:
         node.get(node.log.seq + 1)
 
 
-def boundary_read(node: Node, check: Check, boundary: int) -> None:
+def boundary_read(node: Node, check: Check, boundary: int, doubt: ev.Doubt | None) -> None:
     """The boundary is known: what was read, or found absent, counts only above it (R2, R3)."""
     first_that_counts = node.log.seq if check is Check.POST else node.log.seq + 1
     if boundary >= first_that_counts:
@@ -78,9 +78,36 @@ def boundary_read(node: Node, check: Check, boundary: int) -> None:
     elif check is Check.POST:
         _go_on(node)
     elif check is Check.END:
+        _weigh(node, doubt)
         _reached_end(node)
     elif check is Check.STAND:
+        _weigh(node, doubt)
         _consider_standing(node)
+
+
+def _weigh(node: Node, doubt: ev.Doubt | None) -> None:
+    """R4: where the store itself says that the journal goes on, wait two beats, then look again, then fail."""
+    if doubt is None:
+        node.hole = None
+    elif node.hole is None or node.hole.seq != node.log.seq:
+        node.hole = Hole(node.log.seq, node.now)
+    elif _hole_left(node, node.now) <= 0:
+        term = max(doubt.term, node.log.term)
+        node.fail(
+            f"{segment_key(node.log.seq + 1)} is not there, but {doubt.what}: the store has a hole or went back in "
+            f"time; run: amp store verify; to go on without what is missing: amp store adopt --above {term}"
+        )
+
+
+def _is_doubted(node: Node) -> bool:
+    return node.hole is not None and node.hole.seq == node.log.seq
+
+
+def _hole_left(node: Node, now: Reading) -> float:
+    """Answer the seconds for which a hole keeps this node from standing; 0 where there is none at this seq."""
+    if node.hole is None or node.hole.seq != node.log.seq:
+        return 0.0
+    return max(0.0, 2 * node.identity.beat - standby_elapsed(node.hole.since, now))
 
 
 def _is_quiet(node: Node) -> bool:
@@ -141,12 +168,13 @@ def _note_outage(node: Node) -> None:
 
 
 def _stand_left(node: Node, now: Reading) -> float:
+    hole = _hole_left(node, now)
     left = wait_to_stand(node.outlook(), now)
     if node.promotion is not None:
-        return min(left, 2 * node.identity.poll - standby_elapsed(node.promotion.since, now))
+        return max(hole, min(left, 2 * node.identity.poll - standby_elapsed(node.promotion.since, now)))
     if node.held_since is not None and node.log.head is not None and node.log.head.header.kind != "resign":
         left = max(left, 2 * node.identity.beat - standby_elapsed(node.held_since, now))
-    return left
+    return max(left, hole) if hole else left
 
 
 def stand_left(node: Node, now: Reading) -> float | None:
@@ -159,6 +187,8 @@ def _may_stand(node: Node) -> bool:
 
 
 def _reached_end(node: Node) -> None:
+    if node.phase is not Phase.LOADING:
+        return  # it has failed
     node.log.sight_head(node.now)
     node.phase, node.warming = Phase.FOLLOWING, False
     if not node.decided and node.identity.rebind and not node.log.has_state:
@@ -188,7 +218,7 @@ def _decide_mode(node: Node) -> None:
 
 def _consider_standing(node: Node) -> None:
     """The next slot has just been read empty: stand, if it is time (E1-E4)."""
-    if not _may_stand(node) or _stand_left(node, node.now) > 0:
+    if not _may_stand(node) or _is_doubted(node) or _stand_left(node, node.now) > 0:
         return
     if not node.applies:
         node.applies = node.warming = True

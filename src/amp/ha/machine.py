@@ -90,7 +90,7 @@ def _boundary_read(node: Node, event: ev.BoundaryRead) -> None:
     if check is Check.WON:
         leading.won(node, event.seq)
     else:
-        following.boundary_read(node, check, event.seq)
+        following.boundary_read(node, check, event.seq, event.doubt)
 
 
 def _get_failed(node: Node, event: ev.GetFailed) -> None:

@@ -18,8 +18,9 @@ from amp.store.segment import FORMAT, Member
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a node says of itself. `counter` grows with each writing; `over`: the term it led and has ceased to;
-    `ask`: the term whose leader it asks to hand over; `at`, `started`: its own wall clock, ms, for people."""
+    """What a node says of itself. `counter` grows with each writing; `seq`, `term`, `hash`: what it has read last;
+    `over`: the term it led and has ceased to; `ask`: the term whose leader it asks to hand over; `at`, `started`: by
+    its own wall clock, ms, for people."""
 
     id: str
     instance: str
@@ -32,6 +33,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str
     counter: int
     seq: int = 0
+    term: int = 0
     hash: str = ""
     over: int | None = None
     ask: int | None = None

@@ -55,6 +55,14 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """The store says that the journal goes on behind `seq`, where it seems to end (R4). `since`: found then."""
+
+    seq: int
+    since: Reading
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who this node is and what it was told. `timeout`, `poll`: seconds. `local`: listing the store costs nothing."""
 
@@ -111,6 +119,7 @@ class Node:
         self.read_at: Reading | None = None  # when the last read was answered
         self.retry_at: Reading | None = None  # a read failed then
         self.held_since: Reading | None = None  # E3: after an outage of its own
+        self.hole: Hole | None = None  # R4: what speaks against standing
         self.check: Check | None = None  # why the boundary is being read
         self.checked_at: Reading | None = None  # when it was last read while nothing came
         self.stands = False  # decided to stand; `leading` does it
@@ -192,10 +201,10 @@ class Node:
         self.out.append(ev.Get(seq, self.ticket))
 
     def read_boundary(self, check: Check) -> None:
-        """Ask up to where segments may have been deleted."""
+        """Ask up to where segments may have been deleted; before a stand also what speaks against one (R4)."""
         self.ticket += 1
         self.reading, self.check = True, check
-        self.out.append(ev.ReadBoundary(self.ticket))
+        self.out.append(ev.ReadBoundary(self.ticket, self.log.head, check in (Check.END, Check.STAND)))
 
     def fail(self, reason: str, *, is_taken: bool = False) -> None:
         """Give up: this node leads no more and says why (`is_taken`: another one leads). At start the process ends."""
@@ -276,6 +285,7 @@ class Node:
             version=own.version,
             counter=self.counter,
             seq=self.log.seq,
+            term=self.log.term,
             hash=self.log.head.hash if self.log.head else "",
             over=self.over,
             ask=self.promotion.term if self.promotion else None,

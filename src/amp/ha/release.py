@@ -8,34 +8,20 @@ judged again. It stands for no election itself.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from amp.ha import founding
 from amp.ha.instance import InstanceLock
-from amp.ha.log import Log
 from amp.ha.members import successor_of
-from amp.ha.readahead import ReadAhead
+from amp.ha.reader import Reader, append
 from amp.kit.clock import Clock
 from amp.kit.errors import Unavailable
 from amp.kit.ids import Entropy, nonce
-from amp.store.objects import Objects, Outcome
-from amp.store.segment import (
-    Damaged,
-    Header,
-    Position,
-    Snapshot,
-    build,
-    parse,
-    segment_key,
-    seq_of,
-    snapshot_key,
-    unseal,
-)
+from amp.store.objects import Objects
+from amp.store.segment import Header, Position, build
 
-#: So often the end of the journal is looked for, and the same bytes are sent, before it is left to the timers.
-LOOKS, ATTEMPTS = 5, 5
-_PAUSE = 0.1
+#: So often the end of the journal is looked for before it is left to the timers.
+LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +44,9 @@ async def release(objects: Objects, lock: InstanceLock, clock: Clock, entropy: E
     plane = await founding.read(objects)
     if plane is None:
         return Released(False, f"{objects.name} holds no plane")
-    reader: _Reader | None = None
+    reader: Reader | None = None
     for _ in range(LOOKS):
-        reader = reader or await _Reader.behind_snapshot(objects, plane.id, clock)
+        reader = reader or await Reader.behind_snapshot(objects, plane.id, clock)
         if not await reader.reach_end():
             reader = None
             continue
@@ -70,7 +56,7 @@ async def release(objects: Objects, lock: InstanceLock, clock: Clock, entropy: E
             return Released(False, reason or "the journal is empty")
         successor = successor_of(dead, reader.log.members)
         data, segment = build(_resignation(head, dead, successor, clock, entropy), b"")
-        if await _append(objects, segment.header.seq, data):
+        if await append(objects, segment.header.seq, data):
             return Released(True, f"node {dead} led term {head.header.term} and has resigned now", successor)
     raise Unavailable(f"{objects.name}: the end of the journal does not stand still, so others are at work there")
 
@@ -106,67 +92,3 @@ def _resignation(head: Position, dead: str, successor: str | None, clock: Clock,
         at=clock.read().wall_ms,
         released=True,
     )
-
-
-async def _append(objects: Objects, seq: int, data: bytes) -> bool:
-    """Create a segment and learn its fate; False: other bytes have the slot. Raises: Unavailable.
-
-    An attempt that is still under way when this gives up may land later: it says what is true then, too.
-    """
-    key = segment_key(seq)
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            await asyncio.sleep(_PAUSE * attempt)
-        if await objects.create(key, data) is Outcome.DONE:
-            return True
-        found = await objects.get(key)
-        if found is not None:
-            return found == data
-    raise Unavailable(f"{objects.name} does not say whether it took {key}", unknown=True)
-
-
-class _Reader:
-    """Reads a journal from its newest snapshot to its end."""
-
-    def __init__(self, objects: Objects, log: Log, clock: Clock) -> None:
-        self.log = log
-        self._objects, self._clock = objects, clock
-        self._base = log.seq
-
-    @classmethod
-    async def behind_snapshot(cls, objects: Objects, plane: str, clock: Clock) -> _Reader:
-        """Begin behind the newest snapshot, or at the very beginning. Raises: Unavailable, Damaged, TooNew."""
-        log = Log(plane)
-        log.restart(await _newest_snapshot(objects, plane))
-        return cls(objects, log, clock)
-
-    async def reach_end(self) -> bool:
-        """Read on until a slot is empty; False where that says nothing. Raises: Unavailable, Damaged, TooNew.
-
-        A boundary of deletion above the snapshot was set since: what was read, or found absent, is then no news (R2,
-        R3), and a newer snapshot is there to begin behind.
-        """
-        ahead = ReadAhead(lambda seq: self._objects.get(segment_key(seq)))
-        try:
-            while (data := await ahead.get(self.log.seq + 1)) is not None:
-                self.log.extend(parse(data, self.log.seq + 1), self._clock.read())
-        finally:
-            ahead.forget()
-        marks = await self._objects.list("gc/")
-        return max((seq_of(info.key) for info in marks), default=0) <= self._base
-
-
-async def _newest_snapshot(objects: Objects, plane: str) -> Snapshot | None:
-    listed = await objects.list("snapshots/")
-    if not listed:
-        return None
-    key = listed[-1].key
-    data = await objects.get(key)
-    if data is None:
-        raise Unavailable(f"{key} was listed, but is not there when read: the store is behind itself")
-    header, _, _ = unseal(data, key, Snapshot)
-    if header.plane != plane:
-        raise Damaged(key, f"it belongs to the plane {header.plane}, not to {plane}")
-    if snapshot_key(header.seq) != key or header.position.seq != header.seq:
-        raise Damaged(key, f"it says that it is the state after segment {header.seq}")
-    return header

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from amp.ha.elector import read_records
 from amp.ha.events import ModeAsked, PrioritySet
 from amp.ha.members import record_key
 from amp.ha.modes import HaMode, NodeState, PersistMode
 from amp.ha.node import Phase
+from amp.ha.records import read_records
 from amp.kit.clock import Clock
 from amp.kit.errors import Conflict, Invalid, Unavailable
 from amp.plane.node import PlaneNode

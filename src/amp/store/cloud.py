@@ -101,11 +101,11 @@ class CloudObjects:
         if isinstance(answer, Answer) and not answer.absent:
             raise Unavailable(self._explain(answer, f"delete {key}"), unknown=True)
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        """List keys that begin with `prefix`, sorted by key. Raises: Unavailable."""
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        """List keys that begin with `prefix` and sort behind `after`, sorted by key. Raises: Unavailable."""
         folder, _ = check_prefix(prefix)
         # the client's own bound holds for each page; a listing may have many
-        answer = await self._ask(f"list {prefix}", _list(self._store, folder, prefix), bounded=False)
+        answer = await self._ask(f"list {prefix}", _list(self._store, folder, prefix, after), bounded=False)
         if isinstance(answer, Answer):
             raise Unavailable(self._explain(answer, f"list {prefix}"))
         return answer
@@ -148,11 +148,12 @@ async def _read(store: Store, key: str) -> bytes:
     return bytes(await result.bytes_async())
 
 
-async def _list(store: Store, folder: str, prefix: str) -> list[ObjectInfo]:
+async def _list(store: Store, folder: str, prefix: str, after: str) -> list[ObjectInfo]:
     found = []
-    async for page in obstore.list(store, folder or None):
+    # Not every server heeds where a listing is to begin, so what it gives is looked through here too.
+    async for page in obstore.list(store, folder or None, offset=after or None):
         for meta in page:
-            if meta["path"].startswith(prefix):
+            if meta["path"].startswith(prefix) and meta["path"] > after:
                 modified = round(meta["last_modified"].timestamp() * 1000)
                 found.append(ObjectInfo(meta["path"], meta["size"], modified))
     found.sort(key=lambda info: info.key)

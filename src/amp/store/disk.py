@@ -90,8 +90,9 @@ class Disk:
             return
         _sync_folder(f"{self._root}/{folder}")
 
-    def list(self, folder: str, start: str) -> list[ObjectInfo]:
-        """List the files below `folder` (`` or ending in `/`) whose next part begins with `start`, sorted by key."""
+    def list(self, folder: str, start: str, after: str = "") -> list[ObjectInfo]:
+        """List the files below `folder` (`` or ending in `/`) whose next part begins with `start`, sorted by key; only
+        those that sort behind `after`."""
         if not self._look() or folder.split("/")[0] == TEMPORARY:
             return []
         found: list[ObjectInfo] = []
@@ -106,7 +107,7 @@ class Disk:
                         if entry.is_dir():
                             if here or entry.name != TEMPORARY:
                                 waiting.append(f"{here}{entry.name}/")
-                        else:
+                        elif here + entry.name > after:
                             found.extend(_info(here + entry.name, entry))
             except _ABSENT:
                 pass  # never made, or deleted while we looked

@@ -74,9 +74,9 @@ class DirectoryObjects:
         """Delete; no error when absent. Raises: Unavailable."""
         await self._run(f"delete {key}", partial(self._disk.delete, check_key(key)), write=True)
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        """List keys that begin with `prefix`, sorted by key. Raises: Unavailable."""
-        return await self._run(f"list {prefix}", partial(self._disk.list, *check_prefix(prefix)))
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        """List keys that begin with `prefix` and sort behind `after`, sorted by key. Raises: Unavailable."""
+        return await self._run(f"list {prefix}", partial(self._disk.list, *check_prefix(prefix), after))
 
     async def close(self) -> None:
         """Let the threads go; those that hang are left to themselves."""

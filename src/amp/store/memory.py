@@ -50,12 +50,14 @@ class MemoryObjects:
         await asyncio.sleep(0)
         return self._objects.get(key)
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        """List keys that begin with `prefix`, sorted by key."""
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        """List keys that begin with `prefix` and sort behind `after`, sorted by key."""
         check_prefix(prefix)
         await asyncio.sleep(0)
         return [
-            ObjectInfo(key, len(self._objects[key]), None) for key in sorted(self._objects) if key.startswith(prefix)
+            ObjectInfo(key, len(self._objects[key]), None)
+            for key in sorted(self._objects)
+            if key.startswith(prefix) and key > after
         ]
 
     async def delete(self, key: str) -> None:

@@ -54,8 +54,11 @@ class Objects(Protocol):
         """Read an object; None when absent. Raises: Unavailable."""
         ...
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        """List keys that begin with `prefix` (a whole folder: ends with `/`), sorted by key. Raises: Unavailable."""
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        """List keys that begin with `prefix` (a whole folder: ends with `/`), sorted by key. Raises: Unavailable.
+
+        `after`, a key: only those that sort behind it.
+        """
         ...
 
     async def delete(self, key: str) -> None:

@@ -114,6 +114,9 @@ async def check_list(objects: Objects) -> None:
     for prefix in ("b/", "b", "b/1", "b/sub/", "c", "c.", "d", "a/1", "a/1x"):
         found = [info.key for info in await objects.list(prefix)]
         assert found == sorted(key for key in written if key.startswith(prefix)), prefix
+    for after in ("b/10", "b/0", "b/sub/x"):
+        found = [info.key for info in await objects.list("b/", after)]
+        assert found == sorted(key for key in written if key.startswith("b/") and key > after), after
 
 
 async def check_many(objects: Objects) -> None:

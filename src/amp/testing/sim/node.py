@@ -15,7 +15,7 @@ from amp.ha.members import Record, record_key
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
 from amp.store.objects import Outcome
-from amp.store.segment import Segment, Snapshot, boundary_key, pack, parse, segment_key, unpack
+from amp.store.segment import Position, Segment, Snapshot, boundary_key, pack, parse, segment_key, unpack
 from amp.testing.sim.world import SimClock, SimStore, World
 
 #: Snapshots that a simulated leader keeps.
@@ -159,8 +159,8 @@ class SimNode:
                     self.stalls(self)
                 created = partial(self._created, seq, attempt)
                 world.after(self.held_up, lambda: store.create(segment_key(seq), data, limit, created, self.cut))
-            case ev.ReadBoundary(ticket):
-                store.boundary(limit, lambda seq: self.feed(ev.BoundaryRead(ticket, seq)), self.cut)
+            case ev.ReadBoundary(ticket, end, doubts):
+                store.boundary(limit, partial(self._boundary_read, ticket, end, doubts), self.cut)
             case ev.ListNodes() if not self.cut:
                 store.list("nodes/", self._listed)
             case ev.WriteRecord(record) if not self.cut:
@@ -177,6 +177,24 @@ class SimNode:
                 world.after(world.rng.uniform(0.0, 0.2), lambda: self.feed(ev.Quiet()))
             case ev.Exit(reason):
                 self.alive, self.exited = False, reason or "stopped"
+
+    def _boundary_read(self, ticket: int, end: Position | None, doubts: bool, boundary: int | None) -> None:
+        doubt = self._doubt(end, boundary) if doubts and boundary is not None else None
+        self.feed(ev.BoundaryRead(ticket, boundary, doubt))
+
+    def _doubt(self, end: Position | None, boundary: int) -> ev.Doubt | None:
+        """Find what contradicts that the journal ends at `end`, as `amp.ha.doubts` does."""
+        objects, seq = self.store.objects, end.seq if end is not None else 0
+        if end is not None and seq > boundary:
+            own = objects.get(segment_key(seq))
+            if own is None or parse(own, seq).hash != end.hash:
+                return ev.Doubt(f"{segment_key(seq)} is another one", end.header.term)
+        above = max((key for key in objects if key.startswith("journal/")), default="")
+        if above > segment_key(seq + 1):
+            return ev.Doubt(f"{above} is", 0)
+        records = [msgspec.json.decode(objects[key], type=Record) for key in objects if key.startswith("nodes/")]
+        ahead = [record for record in records if record.seq > seq]
+        return ev.Doubt(f"node {ahead[0].id} has read more", ahead[0].term) if ahead else None
 
     def _created(self, seq: int, attempt: int, outcome: Outcome) -> None:
         self.feed(ev.Created(seq, attempt, outcome))
