@@ -70,10 +70,45 @@ async def test_a_batch_is_no_larger_than_a_segment() -> None:
     big = "x" * (LARGEST // 2 - 200)
     writers = [await commit(office, c.ConfigSet("e", f"k{n}", big)) for n in range(3)]
     assert [len(office.written()) for _ in range(3)] == [2, 1, 0]
-    with pytest.raises(Invalid, match="split the request"):
-        await office.journaling.commit([c.ConfigSet("e", "k", big * 3)])
     for writer in writers:
         writer.cancel()
+
+
+async def test_a_write_that_is_larger_is_spread_and_answered_with_its_last_part() -> None:
+    office = Office()
+    big = "x" * (LARGEST // 2 - 200)
+    before = await commit(office, c.EntityRenamed("e", "before"))
+    writer = await commit(office, *(c.ConfigSet("e", f"k{n}", big) for n in range(5)))
+    after = await commit(office, c.EntityRenamed("e", "after"))
+    sizes = []
+    while (batch := office.journaling.next_batch()) is not None:
+        sizes.append((len(codec.decode(batch[0], "k")), batch[2]))
+        assert not writer.done()
+        office.journaling.answer(office.journaling.take(batch[1]), 10 + len(sizes))
+        await asyncio.sleep(0)
+    assert sizes == [(1, False), (2, True), (2, True), (2, False)]  # what comes after shares the last part's segment
+    assert [await before, await writer, await after] == [11, 14, 14]
+
+
+async def test_a_write_whose_last_part_was_not_sent_has_not_happened() -> None:
+    office = Office()
+    writer = await commit(office, *(c.ConfigSet("e", f"k{n}", "x" * (LARGEST - 200)) for n in range(2)))
+    batch = office.journaling.next_batch()
+    assert batch is not None
+    assert batch[2]
+    office.journaling.drop(batch[1], unknown=True)
+    office.journaling.close()
+    with pytest.raises(Fenced, match="nothing was changed"):
+        await writer
+
+
+async def test_what_no_row_of_segments_can_hold_is_refused() -> None:
+    office = Office()
+    with pytest.raises(Invalid, match="split the request"):
+        await office.journaling.commit([c.ConfigSet("e", f"k{n}", "x" * (LARGEST - 200)) for n in range(17)])
+    with pytest.raises(Invalid, match="one value may have"):
+        await office.journaling.commit([c.ConfigSet("e", "k", "x" * LARGEST)])
+    assert office.journaling.next_batch() is None
 
 
 async def test_nothing_is_taken_without_office() -> None:

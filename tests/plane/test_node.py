@@ -187,3 +187,35 @@ async def test_a_leader_that_breaks_hands_over_and_says_so(caplog: pytest.LogCap
         assert first.elector.reason == "the leader failed, see the log"
         await until(lambda: second.machine.log.head and second.machine.log.head.header.kind == "resign")
     assert "gives its office up" in caplog.text
+
+
+async def test_a_write_over_several_segments_is_there_as_a_whole_or_not_at_all(objects: Objects) -> None:
+    value = "x" * 3_000_000
+    async with leading(objects) as leader, living(node(objects, "standby")) as standby:
+        await fill(leader, 1)
+        begun = leader.seq
+        seq = await leader.journaling.commit([c.ConfigSet(ROOT, f"k{n}", value) for n in range(4)])
+        assert seq == leader.seq >= begun + 4
+        await until(lambda: standby.seq >= seq)
+        assert lines(standby.model) == lines(leader.model)
+        assert len(standby.model.entities[ROOT].config) == 4
+    async with leading(objects, "later") as later:
+        assert len(later.model.entities[ROOT].config) == 4
+    await objects.close()
+
+
+async def test_parts_whose_last_one_never_came_are_void(objects: Objects) -> None:
+    async with leading(objects) as leader:
+        await fill(leader, 1)
+        changes = [c.ConfigSet(ROOT, f"k{n}", "x" * 3_000_000) for n in range(4)]
+        begun = leader.seq
+        writer = asyncio.create_task(leader.journaling.commit(changes))
+        await until(lambda: leader.seq > begun)  # the first part is durable
+        leader.stop()
+        with pytest.raises(Fenced, match="nothing was changed"):
+            await writer
+    async with leading(objects, "later") as later:
+        assert later.model.entities[ROOT].config == {}
+        assert await later.journaling.commit([c.ConfigSet(ROOT, "k", 1)])
+        assert later.model.entities[ROOT].config == {"k": 1}
+    await objects.close()

@@ -44,8 +44,9 @@ class Holder(Protocol):
         """Tell the writers of a batch that it will not be written here (or that this is not known)."""
         ...
 
-    def next_batch(self) -> tuple[bytes, int] | None:
-        """Answer what waits to be written, packed, and its number; None when nothing does."""
+    def next_batch(self) -> tuple[bytes, int, bool] | None:
+        """Answer what waits to be written, packed, its number, and whether it is a part that the next batch goes on
+        with; None when nothing waits."""
         ...
 
     def take_office(self, term: int) -> None:

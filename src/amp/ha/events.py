@@ -95,10 +95,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Changes wait to be written: a packed body and the number by which its fate is told."""
+    """Changes wait to be written: a packed body and the number by which its fate is told.
+
+    `more`: they are a part of a write, and the rest comes in the next batch (A1).
+    """
 
     body: bytes
     batch: int
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

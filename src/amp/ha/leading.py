@@ -26,7 +26,7 @@ _APPENDS = (Phase.STANDING, Phase.LEADING, Phase.RESIGNING)
 # ---- appending
 
 
-def _append(node: Node, kind: str, body: bytes = b"", batch: int | None = None) -> None:
+def _append(node: Node, kind: str, body: bytes = b"", batch: int | None = None, more: bool = False) -> None:
     own, before = node.identity, node.log.head
     in_office = node.in_office or _is_clear(node)
     members = _members(node, kind)
@@ -50,6 +50,7 @@ def _append(node: Node, kind: str, body: bytes = b"", batch: int | None = None) 
         successor=node.heir or successor_of(own.node, members) if kind == "resign" else None,
         to=0 if kind == "reset" else None,
         at=node.now.wall_ms,
+        more=more,
     )
     data, segment = build(header, body)
     node.append = Append(segment, data, node.now, batch)
@@ -200,7 +201,7 @@ def _stand(node: Node) -> None:
 def offered(node: Node, event: ev.Offered) -> None:
     """Changes wait to be written: they go into the next segment, which is this one."""
     if node.wants_batch(node.now):
-        _append(node, "commit", event.body, event.batch)
+        _append(node, "commit", event.body, event.batch, event.more)
     else:
         node.out.append(ev.Drop(event.batch, unknown=False))
 

@@ -8,7 +8,7 @@ Implements `plane.recorder.Recorder`; it writes nothing itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from amp.kit.errors import Fenced, Invalid, Unavailable
@@ -17,8 +17,10 @@ from amp.model.changes import AnyChange
 from amp.plane import codec
 from amp.store.segment import pack
 
-#: What one segment holds at most, in bytes before packing (A1).
+#: What one segment holds at most, in bytes before packing (A1); a larger write is spread over several.
 LARGEST = 4 * 1024 * 1024
+#: What one write may have, in bytes.
+LARGEST_WRITE = 16 * LARGEST
 
 NOT_LEADING = "this node is not the master"
 
@@ -29,11 +31,12 @@ class _Writer:
     lines: list[bytes]
     size: int
     done: asyncio.Future[int] | None
+    more: bool = False  # a part: the next in the queue goes on with the same write
 
 
 @dataclass(slots=True)
 class Batch:
-    """What went into one segment. Applied when that is durable."""
+    """What went into one segment. Durable when that is; it takes effect then, or with the last part of its write."""
 
     writers: list[_Writer] = field(default_factory=list)
 
@@ -63,14 +66,16 @@ class Journaling:
             raise Fenced(NOT_LEADING)
         lines = codec.encode(changes)
         size = sum(map(len, lines)) + len(lines)
-        if size > LARGEST:
-            raise Invalid(f"this makes {size} bytes of changes, and one write may have {LARGEST}: split the request")
+        if size > LARGEST_WRITE:
+            raise Invalid(f"this makes {size} bytes of changes, one write may have {LARGEST_WRITE}: split the request")
+        if size > LARGEST and (largest := max(map(len, lines))) > LARGEST:
+            raise Invalid(f"this has a value of {largest} bytes, and one value may have {LARGEST}")
         for change in changes:
             # What was seen of a sensor before this must not come after it and win.
             if isinstance(change, c.SensorSet | c.SensorCleared):
                 self._seen.pop((change.entity, change.name), None)
         done = asyncio.get_running_loop().create_future()
-        self._queue.append(_Writer(list(changes), lines, size, done))
+        self._queue.extend(_parts(changes, lines, size, done))
         self._nudge()
         # Shielded: a client that goes away does not make a write undone.
         return await asyncio.shield(done)
@@ -101,20 +106,23 @@ class Journaling:
                 lines = codec.encode(part)
                 self._queue.append(_Writer(part, lines, sum(map(len, lines)) + len(lines), None))
 
-    def next_batch(self) -> tuple[bytes, int] | None:
-        """Answer what waits, packed, and its number; None when nothing does."""
+    def next_batch(self) -> tuple[bytes, int, bool] | None:
+        """Answer what waits, packed, its number, and whether the next batch goes on with it; None when nothing does."""
         if self._queue and self._seen:
             self._take_seen()  # a request takes along what was only seen
         if not self._queue:
             return None
         batch, size = Batch(), 0
-        while self._queue and (not batch.writers or size + self._queue[0].size <= LARGEST):
+        more = self._queue[0].more
+        while self._queue and (not batch.writers or (size + self._queue[0].size <= LARGEST and not more)):
+            if batch.writers and self._queue[0].more:
+                break  # what is spread begins with a segment of its own
             writer = self._queue.pop(0)
             batch.writers.append(writer)
             size += writer.size
         self._number += 1
         self._batches[self._number] = batch
-        return pack([line for writer in batch.writers for line in writer.lines]), self._number
+        return pack([line for writer in batch.writers for line in writer.lines]), self._number, more
 
     def take(self, number: int) -> Batch:
         """Answer a batch whose segment is durable; its writers are to be answered by `answer`."""
@@ -147,3 +155,15 @@ class Journaling:
                 writer.done.set_exception(Unavailable(why, unknown=True))
             else:
                 writer.done.set_exception(Fenced(f"{NOT_LEADING} any more; nothing was changed"))
+
+
+def _parts(changes: Sequence[AnyChange], lines: list[bytes], size: int, done: asyncio.Future[int]) -> Iterator[_Writer]:
+    """Spread a write over as many segments as it needs; each has whole Changes, and the last one tells the writer."""
+    start, filled = 0, 0
+    if size > LARGEST:
+        for at, line in enumerate(lines):
+            if filled + len(line) + 1 > LARGEST and at > start:
+                yield _Writer(list(changes[start:at]), lines[start:at], filled, None, more=True)
+                start, filled = at, 0
+            filled += len(line) + 1
+    yield _Writer(list(changes[start:]), lines[start:], filled or size, done)

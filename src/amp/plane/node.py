@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from amp.ha.elector import Elector, Holder
 from amp.ha.events import StopAsked
 from amp.ha.machine import Machine
 from amp.ha.modes import NodeState, PersistMode
+from amp.ha.parts import Parts
 from amp.kit.clock import Clock
 from amp.kit.errors import Fenced, Invalid, Unavailable
 from amp.kit.ids import NodeId, PlaneId
@@ -61,6 +62,7 @@ class PlaneNode(Holder):
         self.leader: Leader | None = None
         self._office: asyncio.Task[None] | None = None
         self._model = Model()
+        self._parts = Parts[c.AnyChange]()
         self._applied = 0
         self._subscriptions = Subscriptions()
         self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
@@ -103,7 +105,7 @@ class PlaneNode(Holder):
     async def load(self) -> Snapshot | None:
         """Throw the state away and load the newest snapshot."""
         began = self._clock.read().raw
-        self._model, self._applied = Model(), 0
+        self._model, self._applied, self._parts = Model(), 0, Parts()
         self._subscriptions.publish_model(Event("model", 0, None))
         snapshot, self._model = await snapshots.load(self._objects, self.machine.log.plane)
         self._applied = snapshot.seq if snapshot else 0
@@ -117,11 +119,12 @@ class PlaneNode(Holder):
         seq = segment.header.seq
         own = self.journaling.take(batch) if batch is not None else None
         if own is not None:
-            changes = own.changes()
+            changes: Sequence[c.AnyChange] = own.changes()
         elif segment.header.kind == "reset":
             changes = [c.PlaneReset()]
         else:
-            changes = list(codec.decode(segment.body, segment_key(seq)))
+            changes = codec.decode(segment.body, segment_key(seq))
+        changes = self._parts.take(segment.header, changes)
         self._model.apply_all(changes)
         self._applied = seq
         self._since_snapshot[0] += 1
@@ -138,7 +141,7 @@ class PlaneNode(Holder):
         """Tell the writers of a batch that this node will not write it."""
         self.journaling.drop(batch, unknown)
 
-    def next_batch(self) -> tuple[bytes, int] | None:
+    def next_batch(self) -> tuple[bytes, int, bool] | None:
         """Answer what waits to be written."""
         return self.journaling.next_batch()
 
@@ -210,11 +213,13 @@ class PlaneNode(Holder):
         count, size = self._since_snapshot
         if (count < snapshots.SEGMENTS and size < snapshots.BYTES) or self.leader is None or self._saving is not None:
             return
-        self._since_snapshot = [0, 0]
         self._saving = asyncio.get_running_loop().create_task(self._save(), name="snapshot")
 
     async def _save(self) -> None:
         try:
+            if self._parts:
+                return  # what is not whole yet is in no snapshot: tried again with the next segment
+            self._since_snapshot = [0, 0]
             saved = await snapshots.save(self._objects, self.machine.log, self._model, self._clock)
             if saved is not None:
                 _LOG.info("saved the state after segment %d", saved.seq)

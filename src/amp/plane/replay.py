@@ -10,6 +10,7 @@ import asyncio
 
 import msgspec
 
+from amp.ha.parts import Parts
 from amp.model import changes as c
 from amp.model.model import Model, built
 from amp.plane import codec
@@ -22,12 +23,11 @@ from amp.store.survey import Progress, fetch
 _sorting = msgspec.json.Encoder(order="sorted")
 
 
-def play(model: Model, segment: Segment) -> None:
+def play(model: Model, parts: Parts[c.AnyChange], segment: Segment) -> None:
     """Let a segment take effect on a model, as a node that follows does. Raises: Damaged."""
-    if segment.header.kind == "reset":
-        model.apply(c.PlaneReset())
-        return
-    for change in codec.decode(segment.body, segment_key(segment.header.seq)):
+    reset = segment.header.kind == "reset"
+    changes = [c.PlaneReset()] if reset else codec.decode(segment.body, segment_key(segment.header.seq))
+    for change in parts.take(segment.header, changes):
         model.apply(change)
 
 
@@ -63,11 +63,12 @@ async def _load(objects: Objects, seq: int) -> Model | None:
 
 async def _advance(objects: Objects, model: Model, start: int, end: int, bad: set[str]) -> bool:
     """Play the segments after `start` through `end`; False when one of them is damaged or gone."""
+    parts = Parts[c.AnyChange]()  # none are held where a snapshot is
     for seq in range(start + 1, end + 1):
         data = None if segment_key(seq) in bad else await fetch(objects, segment_key(seq))
         if data is None:
             return False
-        play(model, parse(data, seq))
+        play(model, parts, parse(data, seq))
     return True
 
 

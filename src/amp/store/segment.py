@@ -51,7 +51,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The header of a segment; docs/reference/protocol.md says what each field is for. `at`: wall-clock ms, for people;
-    `released`: `amp ha release` wrote this resignation in the name of `node`, which was dead."""
+    `released`: `amp ha release` wrote this resignation in the name of `node`, which was dead; `more`: of a commit whose
+    Changes take effect with a later one (A1)."""
 
     plane: str
     seq: int
@@ -69,6 +70,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     to: int | None = None
     at: int = 0
     released: bool = False
+    more: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from amp.ha.parts import Parts
 from amp.kit.errors import AmpError
 from amp.model import changes as c
 from amp.plane import codec
@@ -195,7 +196,7 @@ async def read_journal(objects: Objects) -> Journal:
 
 def journal_of(segments: Sequence[Segment], missing: Sequence[str] = ()) -> Journal:
     """Pick what the checker needs from segments. Raises: Damaged, for a body that cannot be read."""
-    posts, writes, damage = [], [], list(missing)
+    posts, writes, damage, parts = [], [], list(missing), Parts[c.AnyChange]()
     before: Position | None = None
     for segment in segments:
         head = segment.header
@@ -205,7 +206,7 @@ def journal_of(segments: Sequence[Segment], missing: Sequence[str] = ()) -> Jour
             damage.append(error.message)
         before = Position(head, segment.hash)
         posts.append(Post(head.seq, head.term, head.kind, head.node, head.at / 1000))
-        for change in codec.decode(segment.body, segment_key(head.seq)):
+        for change in parts.take(head, codec.decode(segment.body, segment_key(head.seq))):
             if isinstance(change, c.SensorSet) and change.name.startswith(PREFIX):
                 writes.append(Placed(head.seq, change.entity, change.name, change.value))
     return Journal(posts, writes, damage)

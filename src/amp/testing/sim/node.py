@@ -12,6 +12,7 @@ from amp.ha import events as ev
 from amp.ha.lease import BEATS
 from amp.ha.machine import Identity, Machine, Phase
 from amp.ha.members import Record, record_key
+from amp.ha.parts import Parts
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
 from amp.store.objects import Outcome
@@ -22,6 +23,8 @@ from amp.testing.sim.world import SimClock, SimStore, World
 KEPT = 1
 #: Segments between its snapshots.
 BETWEEN = 7
+#: The part of writes that are spread over segments.
+SPREAD = 0.3
 
 #: Builds a machine; the tests plant bugs here.
 MachineFactory = Callable[[Identity, Callable[[], str]], Machine]
@@ -86,6 +89,9 @@ class SimNode:
         self._inbox: list[ev.Event] = []
         self._waiting: list[str] = []  # operations of clients
         self._batches: dict[int, list[str]] = {}
+        self._spread: list[str] = []  # what was sent of a write whose last part was not
+        self._parts = Parts[str]()
+        self._unsaved = 0
         self._wake_at: float | None = None
         self._limit = identity.timeout / BEATS
 
@@ -141,9 +147,15 @@ class SimNode:
     def _offer(self) -> None:
         if self._waiting and self.machine.wants_batch(self.clock.read()):
             number = len(self._batches) + 1
-            self._batches[number], self._waiting = self._waiting, []
-            body = pack([op.encode() for op in self._batches[number]])
-            for action in self.machine.handle(ev.Offered(body, number), self.clock.read()):
+            # Now and then a write is spread over segments: nothing of it counts before the last.
+            more = len(self._waiting) > 1 and self.world.rng.random() < SPREAD
+            now, self._waiting = (self._waiting[:1], self._waiting[1:]) if more else (self._waiting, [])
+            self._spread.extend(now)
+            self._batches[number] = [] if more else self._spread
+            if not more:
+                self._spread = []
+            body = pack([op.encode() for op in now])
+            for action in self.machine.handle(ev.Offered(body, number, more), self.clock.read()):
                 self._do(action)
 
     def _do(self, action: ev.Action) -> None:  # noqa: C901 - one branch per kind of action reads best
@@ -174,6 +186,7 @@ class SimNode:
                 self.tally.offices += 1
             case ev.LeaveOffice():
                 self._waiting.clear()
+                self._spread = []
                 world.after(world.rng.uniform(0.0, 0.2), lambda: self.feed(ev.Quiet()))
             case ev.Exit(reason):
                 self.alive, self.exited = False, reason or "stopped"
@@ -202,6 +215,7 @@ class SimNode:
     def _load(self) -> None:
         chosen, ops = self.tally.snapshots[-1] if self.tally.snapshots else (None, ())
         self.ops, self.applied = list(ops), chosen.seq if chosen else 0
+        self._parts = Parts()
         self.world.after(self.world.rng.uniform(0.0, 0.3), lambda: self.feed(ev.Loaded(chosen)))
 
     def _read(self, seq: int, ticket: int, ok: bool, data: bytes | None) -> None:
@@ -219,13 +233,15 @@ class SimNode:
     def _apply(self, segment: Segment, batch: int | None) -> None:
         if segment.header.kind == "reset":
             self.ops.clear()
-        self.ops.extend(line.decode() for line in unpack(segment.body))
+        self.ops.extend(self._parts.take(segment.header, [line.decode() for line in unpack(segment.body)]))
         self.applied = segment.header.seq
         if batch is not None:
             self.tally.acked.update(self._batches[batch])
             self.tally.acked_seq = max(self.tally.acked_seq, self.applied)
         log = self.machine.log
-        if batch is not None and self.applied % BETWEEN == 0 and log.head is not None and log.head.seq == self.applied:
+        self._unsaved += 1
+        due = batch is not None and self._unsaved >= BETWEEN and not self._parts
+        if due and log.head is not None and log.head.seq == self.applied:
             saved = Snapshot(
                 plane=log.plane,
                 seq=self.applied,
@@ -235,6 +251,7 @@ class SimNode:
                 members=list(log.members),
                 has_state=log.has_state,
             )
+            self._unsaved = 0
             self.tally.snapshots.append((saved, tuple(self.ops)))
             self._collect(saved)
 

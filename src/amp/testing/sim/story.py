@@ -8,6 +8,7 @@ from amp.ha import events as ev
 from amp.ha.machine import Identity, Machine, Phase
 from amp.ha.modes import HaMode, NodeState
 from amp.ha.node import Check
+from amp.ha.parts import Parts
 from amp.store.segment import parse, segment_key, unpack
 from amp.testing.sim.node import Collect, MachineFactory, SimNode, Tally, collection
 from amp.testing.sim.world import Faults, SimClock, SimStore, World
@@ -311,8 +312,21 @@ class Story:
             if node.alive and node.machine.phase is Phase.FOLLOWING and rests:
                 self._broken(f"L1: {node.identity.node} rests at {node.machine.log.seq} of {len(self.history)}")
         durable: list[str] = []
+        state: list[str] = []  # what of it no reset has emptied
+        sizes = {0: 0}  # how much of the state there was after each seq since
+        parts = Parts[str]()
         for seq in range(1, len(self.history) + 1):
-            durable += [line.decode() for line in unpack(parse(self.store.first[segment_key(seq)], seq).body)]
+            segment = parse(self.store.first[segment_key(seq)], seq)
+            taken = parts.take(segment.header, [line.decode() for line in unpack(segment.body)])
+            durable += taken
+            if segment.header.kind == "reset":
+                state, sizes = [], {}
+            state += taken
+            sizes[seq] = len(state)
+        for node in self.nodes:
+            loaded = node.alive and node.machine.applies and node.machine.phase is not Phase.LOADING
+            if loaded and node.applied in sizes and node.ops != state[: sizes[node.applied]]:
+                self._broken(f"S1: {node.identity.node} has another state at {node.applied} than the journal makes")
         lost = self.tally.acked - set(durable)
         if lost:
             self._broken(f"S3: acknowledged, and not in the journal: {sorted(lost)[:3]}")
