@@ -6,7 +6,7 @@ it has just read, with all before it applied (E1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from math import inf
 
 from amp.ha import events as ev
 from amp.ha.election import Plane, condition, wait_to_stand
@@ -132,16 +132,17 @@ def advance(node: Node) -> None:
         node.get(node.log.seq + 1)
 
 
-def waits(node: Node, now: Reading) -> Iterator[float]:
-    """Answer what a follower waits for, in seconds."""
+def wait(node: Node, now: Reading) -> float:
+    """Answer the seconds until a follower has something to do; infinity where it waits for an event."""
     if node.reading:
-        return
+        return inf
     if node.check is not None:
-        yield _retry_left(node, now)
-    elif node.phase is Phase.FOLLOWING:
-        yield _poll_left(node, now)
-    elif node.phase is Phase.LOADING and node.retry_at is not None:
-        yield _retry_left(node, now)
+        return _retry_left(node, now)
+    if node.phase is Phase.FOLLOWING:
+        return _poll_left(node, now)
+    if node.phase is Phase.LOADING and node.retry_at is not None:
+        return _retry_left(node, now)
+    return inf
 
 
 def _retry_left(node: Node, now: Reading) -> float:

@@ -6,7 +6,7 @@ leader appends a beat. E4-E6: a winner acts only when it has proof that nobody e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from math import inf
 
 from amp.ha import events as ev
 from amp.ha import following, switching
@@ -316,17 +316,21 @@ def _stop_left(node: Node, now: Reading) -> float:
     return limit - standby_elapsed(node.stopping_since, now) if node.stopping_since else limit
 
 
-def waits(node: Node, now: Reading) -> Iterator[float]:
-    """Answer what a leader or candidate waits for, in seconds."""
+def wait(node: Node, now: Reading) -> float:
+    """Answer the seconds until a leader or candidate has something to do; infinity where it waits for an event."""
+    least = inf
     if node.append is not None and node.append.need is not Need.NOTHING:
-        yield _pause_left(node.append, now)
+        least = _pause_left(node.append, now)
     if node.phase is Phase.LEADING:
         if node.append is None and node.proven:
-            yield _beat_left(node, now)
-        if not node.in_office and node.ground is not None:
-            yield min(max(node.ground.wait(now, node.identity.timeout), 0.001), node.identity.poll)
+            least = min(least, _beat_left(node, now))
         left = node.lease_left(now)
         if left is not None and left > 0:
-            yield left
+            least = min(least, left)
+        if not node.in_office and node.ground is not None:
+            # Once this is over, an answer of the store is what office waits for: the boundary, or a beat.
+            clear = node.ground.wait(now, node.identity.timeout)
+            least = min(least, clear if 0 < clear < node.identity.poll else node.identity.poll)
     if node.stopping_since is not None and node.phase in _APPENDS:
-        yield _stop_left(node, now)
+        least = min(least, _stop_left(node, now))
+    return least

@@ -41,10 +41,10 @@ class Machine(Node):
 
     def wake_in(self, now: Reading) -> float:
         """Answer the seconds after which `Woken` is due at the latest."""
-        waits = [LONGEST_SLEEP, *following.waits(self, now), *leading.waits(self, now)]
+        wait = min(LONGEST_SLEEP, following.wait(self, now), leading.wait(self, now))
         if self.record_at is not None and self.keeps_records():
-            waits.append(self.record_period() - standby_elapsed(self.record_at, now))
-        return max(0.001, min(waits))
+            wait = min(wait, self.record_period() - standby_elapsed(self.record_at, now))
+        return max(0.001, wait)
 
     def stands_in(self, now: Reading) -> float | None:
         """Answer the seconds until this node would stand; None where it would not."""

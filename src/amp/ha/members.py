@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 
@@ -116,10 +117,11 @@ def ranked(members: Iterable[Member]) -> list[Member]:
     return sorted(members, key=lambda m: (-m.priority, _version_rank(m.version), not m.hot, m.id))
 
 
-def _version_rank(version: str) -> tuple[bool, list[int]]:
+@cache
+def _version_rank(version: str) -> tuple[bool, tuple[int, ...]]:
     core, _, suffix = version.partition("-")
     numbers = [int(part) if part.isdigit() else 0 for part in core.split(".")]
-    return ("SNAPSHOT" in suffix.upper(), [-number for number in numbers])
+    return ("SNAPSHOT" in suffix.upper(), tuple(-number for number in numbers))
 
 
 def is_candidate(member: Member) -> bool:

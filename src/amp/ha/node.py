@@ -35,6 +35,10 @@ class Phase(enum.StrEnum):
     ENDED = "ended"
 
 
+#: In these a node writes no records.
+_KEEP_NONE = (Phase.ENDED, Phase.LOADING)
+
+
 class Check(enum.StrEnum):
     """Why the boundary of deletion is being read (R2, R3)."""
 
@@ -157,7 +161,7 @@ class Node:
 
     def may_act(self, now: Reading) -> bool:
         """Tell whether an outside action may start at this moment (S4)."""
-        if self.phase is not Phase.LEADING or not self.in_office:
+        if not self.in_office or self.phase is not Phase.LEADING:
             return False
         left = self.lease_left(now)
         return left is not None and left > 0
@@ -242,10 +246,11 @@ class Node:
     # ---- membership records
 
     def keeps_records(self) -> bool:
-        if self.phase is Phase.FOLLOWING and self.identity.claims and not self.decided:
+        if self.phase in _KEEP_NONE:
+            return False
+        if not self.decided and self.phase is Phase.FOLLOWING and self.identity.claims:
             return False  # it may be about to fail, and a start that fails leaves nothing
-        alone = self.mode is HaMode.DISABLED and self.identity.mode is HaMode.DISABLED
-        return not alone and self.phase not in (Phase.ENDED, Phase.LOADING)
+        return self.mode is not HaMode.DISABLED or self.identity.mode is not HaMode.DISABLED
 
     def record_period(self) -> float:
         return self.identity.poll if self.identity.local else self.identity.timeout / 3
@@ -257,15 +262,17 @@ class Node:
         ask = self.promotion.term if self.promotion else None
         facts = (state, self.mode, self.priority, self.over, ask)
         due = self.record_at is None or standby_elapsed(self.record_at, self.now) >= self.record_period()
-        if self.written != facts or (due and (self.phase is not Phase.LEADING or self.identity.local)):
+        leads, local = self.phase is Phase.LEADING, self.identity.local
+        if self.written != facts or (due and (local or not leads)):
             self.written = facts
             self.out.append(ev.WriteRecord(self._record(state)))
         elif due:
             self.record_at = self.now
-        waits_for_office = self.phase is Phase.LEADING and not self.in_office
-        reads_records = self.phase is Phase.LEADING or self.identity.local
+        if not (leads or local):
+            return
+        waits_for_office = leads and not self.in_office
         period = self.identity.poll if waits_for_office else self.record_period()
-        if reads_records and (self.listed_at is None or standby_elapsed(self.listed_at, self.now) >= period):
+        if self.listed_at is None or standby_elapsed(self.listed_at, self.now) >= period:
             self.listed_at = self.now
             self.out.append(ev.ListNodes())
 

@@ -65,7 +65,5 @@ def yields_to(node: Node) -> str | None:
     """Answer the node that asks this leader to hand over, None where nobody does. An ask of another term is old."""
     if node.phase is not Phase.LEADING or not node.in_office:
         return None
-    for id, seen in sorted(node.roster.seen.items()):
-        if id != node.identity.node and seen.record.ask == node.log.term:
-            return id
-    return None
+    own, term = node.identity.node, node.log.term
+    return min((id for id, seen in node.roster.seen.items() if seen.record.ask == term and id != own), default=None)

@@ -8,12 +8,12 @@ time, a standby must not overestimate it.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+
+class Reading(msgspec.Struct, frozen=True):
     """`boot` counts through suspend, `raw` is not slewed by NTP, `wall` is the time of day; all in seconds."""
 
     boot: float

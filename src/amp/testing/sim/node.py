@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-import msgspec
-
 from amp.ha import events as ev
 from amp.ha.lease import BEATS
 from amp.ha.machine import Identity, Machine, Phase
-from amp.ha.members import Record, record_key
+from amp.ha.members import Record
 from amp.ha.parts import Parts
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
 from amp.store.objects import Outcome
-from amp.store.segment import Position, Segment, Snapshot, boundary_key, pack, parse, segment_key, unpack
+from amp.store.segment import Position, Segment, Snapshot
 from amp.testing.sim.world import SimClock, SimStore, World
 
 #: Snapshots that a simulated leader keeps.
@@ -25,6 +23,10 @@ KEPT = 1
 BETWEEN = 7
 #: The part of writes that are spread over segments.
 SPREAD = 0.3
+
+#: A wake-up that is nearer than this, in seconds, has come.
+_SOON = 0.002
+_WOKEN = ev.Woken()
 
 #: Builds a machine; the tests plant bugs here.
 MachineFactory = Callable[[Identity, Callable[[], str]], Machine]
@@ -60,6 +62,11 @@ def collection(node: SimNode, saved: Snapshot) -> Collection:
 Collect = Callable[["SimNode", Snapshot], Collection]
 
 
+def operations(body: bytes) -> list[str]:
+    """Take apart the body of a simulated commit: a line an operation, not packed, for nobody stores it for long."""
+    return body.decode().split("\n") if body else []
+
+
 class SimNode:
     """One run of a node. A crash abandons it: nothing of it runs any more, its requests may still land."""
 
@@ -82,7 +89,7 @@ class SimNode:
         self.held_up = 0.0  # how long its requests take to leave the machine
         self.cut = False  # its requests do not reach the store
         self.stalls: Callable[[SimNode], None] | None = None  # what befalls a candidate just as it stands
-        self.moved = False  # since the properties were checked last
+        self.checked: Position | None = None  # what it had read when that was last compared with the one history
         self.exited: str | None = None
         self.ops: list[str] = []  # applied, in order
         self.applied = 0
@@ -102,23 +109,27 @@ class SimNode:
         if self.paused:
             self._inbox.append(event)
             return
-        self.moved = True
-        for action in self.machine.handle(event, self.clock.read()):
+        now = self.clock.read()
+        for action in self.machine.handle(event, now):
             self._do(action)
-        self._offer()
-        self._plan_wake()
+        self._offer(now)
+        self._plan_wake(now)
+        self.world.moved.append(self)
 
     def resume(self) -> None:
         """Thaw: everything that came meanwhile arrives now."""
         self.paused = False
-        inbox, self._inbox = [*self._inbox, ev.Woken()], []
+        inbox, self._inbox = [*self._inbox, _WOKEN], []
         for event in inbox:
             self.feed(event)
 
     def submit(self, op: str) -> None:
-        """A client asks for an operation."""
+        """A client asks for an operation; it is written at once if nothing else is being written."""
         self._waiting.append(op)
-        self.feed(ev.Woken())
+        if self.alive and not self.paused:
+            now = self.clock.read()
+            self._offer(now)
+            self._plan_wake(now)
 
     def may_act(self) -> bool:
         """Tell whether this node would start an outside action right now, also if it is frozen and thaws now."""
@@ -129,34 +140,41 @@ class SimNode:
         """Read this node's clock."""
         return self.clock.read()
 
-    def _plan_wake(self) -> None:
+    def _plan_wake(self, now: Reading) -> None:
         if not self.alive:
             return
-        due = self.world.time + self.clock.true_delay(self.machine.wake_in(self.clock.read())) + 1e-4
+        due = self.world.time + self.clock.true_delay(self.machine.wake_in(now)) + 1e-4
         if self._wake_at is not None and self._wake_at <= due:
             return  # an earlier call comes anyway, and plans the next
         self._wake_at = due
+        self.world.after(due - self.world.time, partial(self._wake, due))
 
-        def wake() -> None:
-            if self._wake_at == due:
-                self._wake_at = None
-                self.feed(ev.Woken())
+    def _wake(self, due: float) -> None:
+        if self._wake_at != due:
+            return
+        self._wake_at = None
+        if not self.alive or self.paused:
+            return  # `resume` wakes it
+        now = self.clock.read()
+        if self.machine.wake_in(now) > _SOON:
+            self._plan_wake(now)  # something has happened since: there is nothing to do yet
+        else:
+            self.feed(_WOKEN)
 
-        self.world.after(due - self.world.time, wake)
-
-    def _offer(self) -> None:
-        if self._waiting and self.machine.wants_batch(self.clock.read()):
+    def _offer(self, now: Reading) -> None:
+        if self._waiting and self.machine.wants_batch(now):
             number = len(self._batches) + 1
             # Now and then a write is spread over segments: nothing of it counts before the last.
             more = len(self._waiting) > 1 and self.world.rng.random() < SPREAD
-            now, self._waiting = (self._waiting[:1], self._waiting[1:]) if more else (self._waiting, [])
-            self._spread.extend(now)
+            sent, self._waiting = (self._waiting[:1], self._waiting[1:]) if more else (self._waiting, [])
+            self._spread.extend(sent)
             self._batches[number] = [] if more else self._spread
             if not more:
                 self._spread = []
-            body = pack([op.encode() for op in now])
-            for action in self.machine.handle(ev.Offered(body, number, more), self.clock.read()):
+            body = "\n".join(sent).encode()
+            for action in self.machine.handle(ev.Offered(body, number, more), now):
                 self._do(action)
+            self.world.moved.append(self)
 
     def _do(self, action: ev.Action) -> None:  # noqa: C901 - one branch per kind of action reads best
         world, store = self.world, self.store
@@ -165,18 +183,18 @@ class SimNode:
             case ev.Load():
                 self._load()
             case ev.Get(seq, ticket):
-                store.get(segment_key(seq), limit, lambda ok, data: self._read(seq, ticket, ok, data), self.cut)
+                store.get(seq, limit, lambda ok, data: self._read(seq, ticket, ok, data), self.cut)
             case ev.Create(seq, attempt, data):
                 if self.stalls is not None and self.machine.phase is Phase.STANDING:
                     self.stalls(self)
                 created = partial(self._created, seq, attempt)
-                world.after(self.held_up, lambda: store.create(segment_key(seq), data, limit, created, self.cut))
+                world.after(self.held_up, lambda: store.create(seq, data, limit, created, self.cut))
             case ev.ReadBoundary(ticket, end, doubts):
                 store.boundary(limit, partial(self._boundary_read, ticket, end, doubts), self.cut)
             case ev.ListNodes() if not self.cut:
-                store.list("nodes/", self._listed)
+                store.list(self._listed)
             case ev.WriteRecord(record) if not self.cut:
-                store.put(record_key(record.id), msgspec.json.encode(record))
+                store.put(record)
             case ev.Apply(segment, batch):
                 self._apply(segment, batch)
             case ev.Drop(batch, unknown):
@@ -191,23 +209,9 @@ class SimNode:
             case ev.Exit(reason):
                 self.alive, self.exited = False, reason or "stopped"
 
-    def _boundary_read(self, ticket: int, end: Position | None, doubts: bool, boundary: int | None) -> None:
-        doubt = self._doubt(end, boundary) if doubts and boundary is not None else None
+    def _boundary_read(self, ticket: int, end: Position | None, doubts: bool, ok: bool, boundary: int | None) -> None:
+        doubt = self.store.doubt(end, boundary) if doubts and boundary is not None else None
         self.feed(ev.BoundaryRead(ticket, boundary, doubt))
-
-    def _doubt(self, end: Position | None, boundary: int) -> ev.Doubt | None:
-        """Find what contradicts that the journal ends at `end`, as `amp.ha.doubts` does."""
-        objects, seq = self.store.objects, end.seq if end is not None else 0
-        if end is not None and seq > boundary:
-            own = objects.get(segment_key(seq))
-            if own is None or parse(own, seq).hash != end.hash:
-                return ev.Doubt(f"{segment_key(seq)} is another one", end.header.term)
-        above = max((key for key in objects if key.startswith("journal/")), default="")
-        if above > segment_key(seq + 1):
-            return ev.Doubt(f"{above} is", 0)
-        records = [msgspec.json.decode(objects[key], type=Record) for key in objects if key.startswith("nodes/")]
-        ahead = [record for record in records if record.seq > seq]
-        return ev.Doubt(f"node {ahead[0].id} has read more", ahead[0].term) if ahead else None
 
     def _created(self, seq: int, attempt: int, outcome: Outcome) -> None:
         self.feed(ev.Created(seq, attempt, outcome))
@@ -223,17 +227,17 @@ class SimNode:
             self.feed(ev.GetFailed(ticket))
             return
         try:
-            self.feed(ev.Got(ticket, parse(data, seq) if data is not None else None))
+            self.feed(ev.Got(ticket, self.store.segment(data, seq) if data is not None else None))
         except Invalid as problem:
             self.feed(ev.GetFailed(ticket, problem.message))
 
-    def _listed(self, found: list[bytes]) -> None:
-        self.feed(ev.Listed(tuple(msgspec.json.decode(each, type=Record) for each in found)))
+    def _listed(self, found: tuple[Record, ...]) -> None:
+        self.feed(ev.Listed(found))
 
     def _apply(self, segment: Segment, batch: int | None) -> None:
         if segment.header.kind == "reset":
             self.ops.clear()
-        self.ops.extend(self._parts.take(segment.header, [line.decode() for line in unpack(segment.body)]))
+        self.ops.extend(self._parts.take(segment.header, operations(segment.body)))
         self.applied = segment.header.seq
         if batch is not None:
             self.tally.acked.update(self._batches[batch])
@@ -267,13 +271,11 @@ class SimNode:
             self._delete(doomed, Outcome.DONE)
             doomed = []
         delay = self.world.rng.uniform(0, 5) if chosen.delete_first else 0.0
-        key = boundary_key(chosen.boundary)
-        self.world.after(
-            delay, lambda: self.store.create(key, b"", 60.0, lambda outcome: self._delete(doomed, outcome), self.cut)
-        )
+        marked = partial(self._delete, doomed)
+        self.world.after(delay, lambda: self.store.mark(chosen.boundary, marked, self.cut))
 
     def _delete(self, doomed: list[int], outcome: Outcome) -> None:
         # Only a boundary that is certain allows to delete; a node that has died deletes nothing more.
         if doomed and self.alive and not self.paused and outcome is not Outcome.UNKNOWN:
-            self.store.delete(segment_key(doomed[0]))
+            self.store.delete(doomed[0])
             self.world.after(0.01, lambda: self._delete(doomed[1:], outcome))
