@@ -1,4 +1,4 @@
-"""Requests a second: reads and writes of one node that holds 100,000 entities, beside Apache Brooklyn where there is one.
+"""Requests a second: reads and writes of one node with 100,000 entities, beside Apache Brooklyn where there is one.
 
 AMP_BENCH_BROOKLYN names a script that runs an Apache Brooklyn: `SCRIPT start NAME --port N --store DIR` and
 `SCRIPT stop NAME`, user `admin`, password `p`. It is put under the same load in the same run, after AMP, warmed up for

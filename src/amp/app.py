@@ -243,7 +243,7 @@ async def _run(
             stopping.set()
 
     async with asyncio.TaskGroup() as group:
-        server = group.create_task(serve(app, sock, stopping), name="http")
+        server = group.create_task(serve(app, sock, stopping, app.again), name="http")
         announcing = group.create_task(announce(), name="announce")
         await group.create_task(live(), name="node")
         announcing.cancel()

@@ -26,7 +26,7 @@ from amp.plane.leader import Leader
 from amp.plane.status import Roll, master_of, verdict
 from amp.plane.strict import confirm
 from amp.plane.subscriptions import Subscriptions
-from amp.plane.views import Event, HaStatus, StoreMetrics
+from amp.plane.views import Event, HaState, HaStatus, StoreMetrics
 from amp.store.collect import KEPT, collect
 from amp.store.objects import Objects
 from amp.store.segment import Boundary, Segment, Snapshot, segment_key
@@ -302,6 +302,16 @@ class PlaneNode(Holder):
             started_ms=own.started_ms,
             shutting_down=self._stopping,
             version=own.version,
+        )
+
+    def ha_state(self) -> HaState:
+        """What every request is checked against, at this very moment."""
+        now, machine = self._clock.read(), self.machine
+        return HaState(
+            state=machine.state(now).value,
+            loaded=machine.applies and self.decided.is_set(),
+            fenced=machine.is_fenced(now),
+            poll_period_s=machine.identity.poll,
         )
 
     def store_metrics(self) -> StoreMetrics:

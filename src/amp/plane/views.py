@@ -80,6 +80,16 @@ class HaStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class HaState:
+    """What of `HaStatus` every request is checked against; worked out at each one, so it is little."""
+
+    state: str
+    loaded: bool
+    fenced: bool
+    poll_period_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoreMetrics:
     """Counts of journal reads and writes since start. Durations in seconds, times in wall-clock ms or None."""
 
@@ -134,6 +144,10 @@ class Views(Protocol):
     async def confirm(self, timeout: float) -> None:
         """Prove that this node knows all that anybody was told is done, until now. Raises: Fenced where it does not
         lead, Unavailable where that cannot be found out within `timeout` seconds."""
+        ...
+
+    def ha_state(self) -> HaState:
+        """The part of `ha` that every request is checked against, at this very moment."""
         ...
 
     def store_metrics(self) -> StoreMetrics:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid
@@ -44,6 +44,31 @@ _IDLE = "org.apache.brooklyn.server.maxInactiveInterval"
 _AGE = "org.apache.brooklyn.server.maxSessionAge"
 
 
+class Application:
+    """The ASGI application. `again`: answers that can be given without it."""
+
+    def __init__(self, pipeline: Pipeline, pages: Console, entropy: Entropy) -> None:
+        self._pipeline, self._pages, self._entropy = pipeline, pages, entropy
+        self.again = pipeline.again
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        path = scope["path"]
+        if path == "/v1" or path.startswith("/v1/"):
+            response = await self._pipeline.answer(request)
+        else:
+            try:
+                response = self._pages.answer(request)
+            except AmpError as error:
+                response = errors.answer(error, self._entropy)
+        if scope["method"] == "HEAD":
+            response.body = b""  # the headers, its length among them, are those of a GET
+        await response(scope, receive, send)
+
+
 def build(
     views: Views,
     control: HaControl,
@@ -56,7 +81,7 @@ def build(
     reload: Reload,
     stopping: asyncio.Event,
     console: Path = CONSOLE,
-) -> ASGIApp:
+) -> Application:
     """Make the application of one node.
 
     `reload` reads the settings files again, in a thread; `stopping` ends the live streams and is set before the server
@@ -98,23 +123,7 @@ def build(
     doc.describe(table.routes)
     pipeline = Pipeline(table, views, settings, sessions, clock, entropy)
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        path = scope["path"]
-        if path == "/v1" or path.startswith("/v1/"):
-            response = await pipeline.answer(request)
-        else:
-            try:
-                response = pages.answer(request)
-            except AmpError as error:
-                response = errors.answer(error, entropy)
-        if scope["method"] == "HEAD":
-            response.body = b""  # the headers, its length among them, are those of a GET
-        await response(scope, receive, send)
-
-    return app
+    return Application(pipeline, pages, entropy)
 
 
 def _seconds(properties: Mapping[str, str], key: str) -> float | None:

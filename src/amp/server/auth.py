@@ -56,6 +56,11 @@ class Authenticator:
         """True where nobody has to log in."""
         return self._anyone
 
+    @property
+    def slows(self) -> bool:
+        """True while somebody may be slowed down for wrong passwords."""
+        return self._throttle.counts
+
     def check(self, header: str | None, address: str) -> Caller | Refused:
         """Judge an Authorization header (None: there was none) of a request from an address."""
         if self._anyone:

@@ -10,7 +10,7 @@ from amp.server.errors import HOT_ONLY, PRIMARY_ONLY
 
 HEADER = "Brooklyn-Allow-Non-Master-Access"
 _READS = frozenset({"GET", "HEAD"})
-_HOT = frozenset({"MASTER", "HOT_STANDBY", "HOT_BACKUP"})
+HOT = frozenset({"MASTER", "HOT_STANDBY", "HOT_BACKUP"})
 
 
 def refusal(
@@ -27,7 +27,7 @@ def refusal(
         return None
     if method not in _READS and not leads and not _always_open(path):
         return PRIMARY_ONLY
-    if hot and not (state in _HOT and loaded):
+    if hot and not (state in HOT and loaded):
         return HOT_ONLY
     return None
 

@@ -11,7 +11,9 @@ from amp.kit.ids import EntityId, TaskId
 from amp.model.entity import Entity, Task
 from amp.model.model import Model
 from amp.model.registry import Registry
+from amp.server.again import Holds
 from amp.server.errors import OtherApplication
+from amp.server.routing import Call
 from amp.server.sensitive import shown
 from amp.server.shapes.entities import lifecycle
 
@@ -46,6 +48,13 @@ def entity(model: Model, application_key: str, key: str) -> Entity:
     if named is None:
         raise Missing(f"Cannot find entity '{key}' in application '{application_key}' ({root.name})")
     return named
+
+
+def unchanged(entity: Entity, call: Call) -> Holds:
+    """Answer for how long an answer holds that tells of one entity alone, found by `call`."""
+    if (entity.application, entity.id) != (call.params["app"], call.params["entity"]):
+        return lambda views: False  # by a name, which another one may have tomorrow
+    return lambda views: views.model.entities.get(entity.id) is entity
 
 
 def task(model: Model, key: str) -> Task:

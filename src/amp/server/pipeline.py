@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Missing
 from amp.kit.ids import Entropy
-from amp.plane.views import HaStatus, Views
+from amp.plane.views import HaState, Views
 from amp.server import errors, freshness, ha_gate
+from amp.server.again import Again, Lasting
 from amp.server.auth import REALM, Authenticator, Refused
 from amp.server.entitlements import Level, Right, level_of
 from amp.server.errors import Forbidden, TooLarge
@@ -50,6 +52,7 @@ class Pipeline:
         self._entropy = entropy
         self._settings = settings
         self._authenticator = Authenticator(settings, clock, entropy)
+        self.again = Again(views, lambda: self._authenticator.slows, entropy)
 
     @property
     def settings(self) -> Settings:
@@ -61,11 +64,12 @@ class Pipeline:
         self._settings = settings
         self._authenticator = Authenticator(settings, self._clock, self._entropy)
         self._sessions.close_all()
+        self.again.forget()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         try:
-            response = await self._answer(request, self._views.ha())
+            response = await self._answer(request)
         except AmpError as error:
             response = errors.answer(error, self._entropy)
         except ClientDisconnect:
@@ -77,7 +81,7 @@ class Pipeline:
         response.raw_headers.append((b"amp-seq", b"%d" % self._views.seq))
         return response
 
-    async def _answer(self, request: Request, ha: HaStatus) -> Response:
+    async def _answer(self, request: Request) -> Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
         console = headers.get("x-requested-with") == _CONSOLE
         session = self._sessions.of(request.cookies)
@@ -102,7 +106,7 @@ class Pipeline:
             return match
         route, accepted = match
         asked = _Asked(request.method, "/".join(segments), route, headers.get(ha_gate.HEADER.lower()))
-        closed = _closed(asked, ha)
+        closed = _closed(asked, self._views.ha_state())
         if closed is not None:
             return closed
         _check_origin(request.method, headers.get("sec-fetch-site"))
@@ -120,8 +124,7 @@ class Pipeline:
         took_time = await freshness.insist(self._views, headers, freshness.PATIENCE)
         body = await _body(request, headers, route.body_limit)
         if took_time or request.method not in _READS:
-            ha = self._views.ha()
-            closed = _closed(asked, ha)
+            closed = _closed(asked, self._views.ha_state())
             if closed is not None:
                 return closed
         call = Call(
@@ -135,15 +138,22 @@ class Pipeline:
             user=user,
             level=level,
             session=session,
-            ha=ha,
+            status=self._views.ha,
             scheme=request.scope["scheme"],
             host=headers.get("host", ""),
             console=console,
         )
         response = await route.handle(call)
+        self._keep(request.scope, response, route, session)
         if opened is not None or (session is not None and request.cookies.get(TOKEN_COOKIES[0]) != session.token):
             self._with_cookies(response, request, session)
         return response
+
+    def _keep(self, scope: Scope, response: Response, route: Route, session: Session | None) -> None:
+        if scope["method"] == "GET" and session is None and isinstance(response, Lasting):
+            query = scope["query_string"]
+            target = scope["raw_path"] + (b"?" + query if query else b"")
+            self.again.keep(target, scope["headers"], response, hot=route.hot)
 
     def _session_asked_for(self, mode: str | None, session: Session | None, user: str | None) -> Session | None:
         """Begin a session where the client's header asks for one; answers it only when it is new."""
@@ -172,7 +182,7 @@ class _Asked:
     header: str | None
 
 
-def _closed(asked: _Asked, ha: HaStatus) -> Response | None:
+def _closed(asked: _Asked, ha: HaState) -> Response | None:
     """Answer the 403 of a node that does not do this in its state, None where it does."""
     message = ha_gate.refusal(
         state=ha.state,

@@ -44,10 +44,15 @@ class Call:
     user: str | None
     level: Level
     session: Session | None
-    ha: HaStatus
+    status: Callable[[], HaStatus]
     scheme: str
     host: str
     console: bool
+
+    @property
+    def ha(self) -> HaStatus:
+        """The plane, at the moment of this question."""
+        return self.status()
 
     @property
     def base(self) -> str:

@@ -17,6 +17,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from amp.kit.errors import Conflict, Invalid
+from amp.server.again import Again
+from amp.server.wire import wired
 
 _GRACE = 5
 
@@ -56,10 +58,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: ASGIApp, sock: socket.socket, stopping: asyncio.Event) -> None:
-    """Serve on a bound socket until `stopping` is set."""
+async def serve(app: ASGIApp, sock: socket.socket, stopping: asyncio.Event, again: Again | None = None) -> None:
+    """Serve on a bound socket until `stopping` is set; what `again` can answer does not reach the application."""
     config = uvicorn.Config(
         app,
+        http=wired(again) if again is not None else "httptools",
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=_GRACE,

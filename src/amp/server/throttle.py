@@ -22,6 +22,11 @@ class Throttle:
     def __init__(self) -> None:
         self._failures: OrderedDict[_Key, list[float]] = OrderedDict()
 
+    @property
+    def counts(self) -> bool:
+        """True where a failure is remembered."""
+        return bool(self._failures)
+
     def wait(self, address: str, user: str, now: float) -> float:
         """Answer for how many seconds this user at this address must wait; 0 when they may try."""
         return max(self._wait((address, user), _FAILURES, now), self._wait((address, None), _PER_ADDRESS, now))

@@ -16,7 +16,7 @@ from amp.kit.ids import EntityId, Entropy
 from amp.model.changes import AnyChange
 from amp.model.entity import Entity, Location
 from amp.model.model import Model
-from amp.plane.views import Event, HaStatus, StoreMetrics
+from amp.plane.views import Event, HaState, HaStatus, StoreMetrics
 from amp.remote.attach import Command, Progress, Standing
 from amp.remote.machine import Machine, Process, Result
 
@@ -93,6 +93,10 @@ class FakePlane:
             raise Fenced("this node does not lead")
 
     def ha(self) -> HaStatus:
+        """Not played here."""
+        raise NotImplementedError("this fake has no members; amp.testing.views has")
+
+    def ha_state(self) -> HaState:
         """Not played here."""
         raise NotImplementedError("this fake has no members; amp.testing.views has")
 

@@ -18,7 +18,7 @@ from amp.kit.ids import EntityId, Entropy, NodeId, PlaneId, TaskId, random_id
 from amp.model import changes as c
 from amp.model.model import Model
 from amp.model.registry import Registry
-from amp.plane.views import Event, HaStatus, NodeView, StoreMetrics
+from amp.plane.views import Event, HaState, HaStatus, NodeView, StoreMetrics
 
 MASTER = HaStatus(
     node=NodeId("aaaaaaaaaa"),
@@ -113,6 +113,11 @@ class FakeViews:
     def ha(self) -> HaStatus:
         """The status that was set."""
         return replace(self.status, seq=self._seq)
+
+    def ha_state(self) -> HaState:
+        """What the status says of it."""
+        status = self.status
+        return HaState(status.state, status.loaded, status.fenced, status.poll_period_s)
 
     def store_metrics(self) -> StoreMetrics:
         """Some figures."""

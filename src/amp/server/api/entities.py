@@ -12,6 +12,7 @@ from amp.model.entity import Entity, Task
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
+from amp.server.again import lasting
 from amp.server.answers import JSON, as_json, nothing, raw
 from amp.server.api.activities import limited
 from amp.server.api.applications import YAML, descendants, sensor_below
@@ -85,7 +86,8 @@ class Entities:
 
     async def show(self, call: Call) -> Response:
         """Show an entity."""
-        return as_json(entity_summary(self._entity(call)))
+        entity = self._entity(call)
+        return lasting(entity_summary(entity), lookup.unchanged(entity, call))
 
     async def children(self, call: Call) -> Response:
         """List the entities right below an entity."""

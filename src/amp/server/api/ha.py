@@ -8,6 +8,7 @@ from amp.ha.modes import HaMode
 from amp.kit.clock import Clock
 from amp.kit.errors import Invalid
 from amp.plane.views import HaControl, Views
+from amp.server.again import lasting
 from amp.server.answers import as_json, nothing
 from amp.server.bodies import field
 from amp.server.entitlements import Right
@@ -42,7 +43,8 @@ class HighAvailability:
 
     async def state(self, call: Call) -> Response:
         """Tell this node's state."""
-        return as_json(call.ha.state)
+        state = call.ha.state
+        return lasting(state, lambda views: views.ha_state().state == state)
 
     async def set_mode(self, call: Call) -> Response:
         """Change the mode; answers the state before."""

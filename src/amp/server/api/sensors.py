@@ -11,6 +11,7 @@ from amp.model.registry import BOOLEAN, INTEGER, MAP, OBJECT, STRING, Registry, 
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
+from amp.server.again import lasting
 from amp.server.answers import JSON, TEXT, as_json, by_type, nothing, raw
 from amp.server.bodies import json_map, json_value
 from amp.server.entitlements import Right
@@ -56,7 +57,8 @@ class Sensors:
         suppress = call.flag("suppressSecrets")
         values: dict[str, Any] = {each.name: None for each in self._declared(entity)}
         values.update(entity.sensors)
-        return as_json({name: lookup.shown_sensor(name, value, suppress) for name, value in values.items()})
+        shown = {name: lookup.shown_sensor(name, value, suppress) for name, value in values.items()}
+        return lasting(shown, lookup.unchanged(entity, call))
 
     async def value(self, call: Call) -> Response:
         """Show a sensor's value; 204 where it has none."""
