@@ -79,6 +79,11 @@ def from_children(sensors: Mapping[str, Any], children: Iterable[Entity]) -> dic
     return updated(sensors, {NOT_UP: not_up, PROBLEMS: problems})
 
 
+def blames_children(sensors: Mapping[str, Any]) -> bool:
+    """Tell whether anything is noted that comes from children."""
+    return CHILDREN_NOT_UP in (sensors.get(NOT_UP) or ()) or _CHILDREN_PROBLEMS in (sensors.get(PROBLEMS) or ())
+
+
 def _state(meant: str | None, sensors: Mapping[str, Any]) -> str | None:
     up, problems = sensors.get(IS_UP), sensors.get(PROBLEMS)
     if meant == "RUNNING":

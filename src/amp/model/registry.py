@@ -82,6 +82,16 @@ class EntityType:
     application: bool = False
     lifecycle: bool = False
     later: frozenset[str] = frozenset()
+    _keys: Mapping[str, ConfigKey] = field(init=False, repr=False, compare=False)
+    _sensors: Mapping[str, Sensor] = field(init=False, repr=False, compare=False)
+    _effectors: Mapping[str, Effector] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked for at each request. The first that is declared wins, as one that looks through them would find it.
+        keys = {name: key for key in reversed(self.config) for name in (key.flag, key.name) if name is not None}
+        object.__setattr__(self, "_keys", keys)
+        object.__setattr__(self, "_sensors", {each.name: each for each in reversed(self.sensors)})
+        object.__setattr__(self, "_effectors", {each.name: each for each in reversed(self.effectors)})
 
     @property
     def short(self) -> str:
@@ -90,15 +100,15 @@ class EntityType:
 
     def key(self, name: str) -> ConfigKey | None:
         """Answer the config key of that name or flag, None when not declared."""
-        return next((key for key in self.config if name in (key.name, key.flag)), None)
+        return self._keys.get(name)
 
     def effector(self, name: str) -> Effector | None:
         """Answer the effector of that name, None when there is none."""
-        return next((each for each in self.effectors if each.name == name), None)
+        return self._effectors.get(name)
 
     def sensor(self, name: str) -> Sensor | None:
         """Answer the declared sensor of that name, None when not declared."""
-        return next((each for each in self.sensors if each.name == name), None)
+        return self._sensors.get(name)
 
 
 @dataclass(frozen=True, slots=True)

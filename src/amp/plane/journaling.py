@@ -8,7 +8,8 @@ Implements `plane.recorder.Recorder`; it writes nothing itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from amp.kit.errors import Fenced, Invalid, Unavailable
@@ -22,6 +23,7 @@ LARGEST = 4 * 1024 * 1024
 #: What one write may have, in bytes.
 LARGEST_WRITE = 16 * LARGEST
 
+_OF_SENSORS = (c.SensorSet, c.SensorCleared)
 NOT_LEADING = "this node is not the master"
 
 
@@ -50,7 +52,7 @@ class Journaling:
 
     def __init__(self, may_act: Callable[[], bool], nudge: Callable[[], None], persist_period: float) -> None:
         self._may_act, self._nudge, self._period = may_act, nudge, persist_period
-        self._queue: list[_Writer] = []
+        self._queue: deque[_Writer] = deque()
         self._seen: dict[tuple[str, str], AnyChange] = {}
         self._batches: dict[int, Batch] = {}
         self._number = 0
@@ -72,13 +74,13 @@ class Journaling:
             raise Invalid(f"this has a value of {largest} bytes, and one value may have {LARGEST}")
         for change in changes:
             # What was seen of a sensor before this must not come after it and win.
-            if isinstance(change, c.SensorSet | c.SensorCleared):
+            if self._seen and isinstance(change, _OF_SENSORS):
                 self._seen.pop((change.entity, change.name), None)
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._queue.extend(_parts(changes, lines, size, done))
         self._nudge()
-        # Shielded: a client that goes away does not make a write undone.
-        return await asyncio.shield(done)
+        # A client that goes away gives up this future only: the write is in the queue, and is not undone.
+        return await done
 
     def observe(self, changes: Sequence[AnyChange]) -> None:
         """Record what was seen, without waiting."""
@@ -117,7 +119,7 @@ class Journaling:
         while self._queue and (not batch.writers or (size + self._queue[0].size <= LARGEST and not more)):
             if batch.writers and self._queue[0].more:
                 break  # what is spread begins with a segment of its own
-            writer = self._queue.pop(0)
+            writer = self._queue.popleft()
             batch.writers.append(writer)
             size += writer.size
         self._number += 1
@@ -143,10 +145,10 @@ class Journaling:
     def close(self) -> None:
         """Refuse all that waits and was not sent: this node leaves office."""
         self._seen.clear()
-        queue, self._queue = self._queue, []
+        queue, self._queue = self._queue, deque()
         self._refuse(queue, unknown=False)
 
-    def _refuse(self, writers: list[_Writer], unknown: bool) -> None:
+    def _refuse(self, writers: Iterable[_Writer], unknown: bool) -> None:
         for writer in writers:
             if writer.done is None or writer.done.done():
                 continue

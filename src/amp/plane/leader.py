@@ -202,6 +202,8 @@ class Leader:
             entity = model.entities.get(id)
             if entity is None or state.expected(entity.sensors) != "RUNNING":
                 continue
+            if not entity.children and not state.blames_children(entity.sensors):
+                continue
             kind = self._around.registry.find(entity.type)
             if kind is None or not kind.lifecycle or kind.sensor(process.RUNNING):
                 continue

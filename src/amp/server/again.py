@@ -20,6 +20,7 @@ from amp.kit.ids import Entropy
 from amp.plane.views import Views
 from amp.server import ha_gate
 from amp.server.answers import JSON, encoded
+from amp.server.routing import Call
 
 #: What is kept at most: answers, and bytes of all their bodies.
 _ANSWERS, _BYTES = 10_000, 64 * 1024 * 1024
@@ -37,16 +38,26 @@ Holds = Callable[[Views], bool]
 
 
 class Lasting(Response):
-    """A JSON answer to a GET that is the same for as long as `holds` says so."""
+    """A JSON answer to a GET that is the same for as long as `holds` says so.
+
+    `hot` is set by the pipeline where the answer may be given again: whether its route needs the model.
+    """
 
     def __init__(self, body: bytes, holds: Holds) -> None:
         super().__init__(body, media_type=JSON)
         self.holds = holds
+        self.hot: bool | None = None
 
 
 def lasting(value: object, holds: Holds) -> Response:
     """Answer a value as JSON that lasts."""
     return Lasting(encoded(value), holds)
+
+
+def may_be_kept(response: Response, call: Call, *, hot: bool) -> None:
+    """Note that an answer may be given again, where it is to a GET outside of a session."""
+    if isinstance(response, Lasting) and call.method == "GET" and call.session is None:
+        response.hot = hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +82,20 @@ class Again:
         self._kept.clear()
         self._bytes = 0
 
-    def keep(self, target: bytes, headers: Headers, response: Lasting, *, hot: bool) -> None:
-        """Keep the answer to a GET for `target`, a path with its query, where that may be given again."""
+    def keep(self, target: bytes, headers: Headers, response: Lasting) -> None:
+        """Keep the whole answer to a GET for `target`, a path with its query, where that may be given again."""
         name = self._name(target, headers)
-        if name is None:
+        if name is None or response.hot is None:
             return
         body = bytes(response.body)
+        if len(body) > _BYTES // 4:
+            return
         if len(self._kept) >= _ANSWERS or self._bytes + len(body) > _BYTES:
             self.forget()
         lines = b"".join(b"%b: %b\r\n" % line for line in response.raw_headers)
         before = self._kept.get(name)
         self._bytes += len(body) - (len(before.body) if before else 0)
-        self._kept[name] = _Kept(b"HTTP/1.1 200 OK\r\n" + lines, body, response.holds, hot)
+        self._kept[name] = _Kept(b"HTTP/1.1 200 OK\r\n" + lines, body, response.holds, response.hot)
 
     def answer(self, target: bytes, headers: Headers, default: Headers) -> bytes | None:
         """Answer a GET at once, as it goes over the wire with the lines of `default`; None: ask the pipeline."""

@@ -48,7 +48,7 @@ class Authenticator:
         self._users = {user.name: user for user in settings.users}
         self._clock = clock
         self._key = entropy(32)
-        self._good: OrderedDict[bytes, str] = OrderedDict()
+        self._good: OrderedDict[bytes, str] = OrderedDict()  # by the whole header
         self._throttle = Throttle()
 
     @property
@@ -63,6 +63,11 @@ class Authenticator:
 
     def check(self, header: str | None, address: str) -> Caller | Refused:
         """Judge an Authorization header (None: there was none) of a request from an address."""
+        mark = hashlib.blake2b((header or "").encode(), key=self._key).digest()
+        known = self._good.get(mark)
+        if known is not None and not self._throttle.counts:
+            self._good.move_to_end(mark)
+            return Caller(known)
         if self._anyone:
             parsed = parse_basic(header) if header is not None else None
             return Caller(parsed[0] if isinstance(parsed, tuple) and parsed[0] else None)
@@ -74,10 +79,8 @@ class Authenticator:
         wait = self._throttle.wait(address, name, now)
         if wait > 0:
             return Refused("Too many failed logins: wait, then try again", math.ceil(wait))
-        mark = hashlib.blake2b(f"{name}\0{password}".encode(), key=self._key).digest()
-        if mark in self._good:
-            self._good.move_to_end(mark)
-            return Caller(name)
+        if known is not None:
+            return Caller(known)
         if not _matches(self._users.get(name), password):
             self._throttle.failed(address, name, now)
             return Refused("Authentication failed")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
+
+#: Headers up to so many characters are worth remembering: clients send the same ones.
+_SHORT = 200
 
 
-def chosen(accept: str | None, offered: Sequence[str]) -> str | None:
+def chosen(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Choose the offered type that the client likes best, earlier offers first among equals; None when it takes none.
 
     No header, or an empty one, takes anything.
     """
     if accept is None or not accept.strip():
         return offered[0]
+    return _short(accept, offered) if len(accept) <= _SHORT else _chosen(accept, offered)
+
+
+def _chosen(accept: str, offered: tuple[str, ...]) -> str | None:
     wishes = [_wish(part) for part in accept.split(",") if part.strip()]
     best, best_q = None, 0.0
     for offer in offered:
@@ -21,6 +28,9 @@ def chosen(accept: str | None, offered: Sequence[str]) -> str | None:
             if quality > best_q:
                 best, best_q = offer, quality
     return best
+
+
+_short = lru_cache(maxsize=1024)(_chosen)
 
 
 def media_type(content_type: str | None) -> str:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Missing
 from amp.kit.ids import Entropy
 from amp.plane.views import HaState, Views
 from amp.server import errors, freshness, ha_gate
-from amp.server.again import Again, Lasting
+from amp.server.again import Again, Lasting, may_be_kept
 from amp.server.auth import REALM, Authenticator, Refused
 from amp.server.entitlements import Level, Right, level_of
 from amp.server.errors import Forbidden, TooLarge
@@ -52,6 +51,7 @@ class Pipeline:
         self._entropy = entropy
         self._settings = settings
         self._authenticator = Authenticator(settings, clock, entropy)
+        self._levels: dict[str | None, Level] = {}  # only of users who have logged in: there are no others
         self.again = Again(views, lambda: self._authenticator.slows, entropy)
 
     @property
@@ -64,6 +64,7 @@ class Pipeline:
         self._settings = settings
         self._authenticator = Authenticator(settings, self._clock, self._entropy)
         self._sessions.close_all()
+        self._levels.clear()
         self.again.forget()
 
     async def answer(self, request: Request) -> Response:
@@ -77,6 +78,10 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  the edge: a bug becomes a 500 with a reference, and a log entry
             response = errors.bug(error, self._entropy)
         response.raw_headers += _HEADERS
+        if isinstance(response, Lasting):
+            query = request.scope["query_string"]
+            target = request.scope["raw_path"] + (b"?" + query if query else b"")
+            self.again.keep(target, request.scope["headers"], response)
         response.raw_headers.append((b"amp-term", b"%d" % self._views.term))
         response.raw_headers.append((b"amp-seq", b"%d" % self._views.seq))
         return response
@@ -84,7 +89,7 @@ class Pipeline:
     async def _answer(self, request: Request) -> Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
         console = headers.get("x-requested-with") == _CONSOLE
-        session = self._sessions.of(request.cookies)
+        session = self._sessions.of(request.cookies) if "cookie" in headers else None
         given = headers.get("authorization")
         user = session.user if session is not None else None
         if given is not None or session is None:
@@ -119,7 +124,7 @@ class Pipeline:
             except Forbidden as error:
                 # The other node of this address may have overwritten the cookie: give it again, so that a retry works.
                 return self._with_cookies(errors.api_error(403, error.message), request, session)
-        level = level_of(user, self._settings.properties)
+        level = self._level(user)
         _check_right(route, level, user, values)
         took_time = await freshness.insist(self._views, headers, freshness.PATIENCE)
         body = await _body(request, headers, route.body_limit)
@@ -144,16 +149,16 @@ class Pipeline:
             console=console,
         )
         response = await route.handle(call)
-        self._keep(request.scope, response, route, session)
+        may_be_kept(response, call, hot=route.hot)
         if opened is not None or (session is not None and request.cookies.get(TOKEN_COOKIES[0]) != session.token):
             self._with_cookies(response, request, session)
         return response
 
-    def _keep(self, scope: Scope, response: Response, route: Route, session: Session | None) -> None:
-        if scope["method"] == "GET" and session is None and isinstance(response, Lasting):
-            query = scope["query_string"]
-            target = scope["raw_path"] + (b"?" + query if query else b"")
-            self.again.keep(target, scope["headers"], response, hot=route.hot)
+    def _level(self, user: str | None) -> Level:
+        known = self._levels.get(user)
+        if known is None:
+            known = self._levels[user] = level_of(user, self._settings.properties)
+        return known
 
     def _session_asked_for(self, mode: str | None, session: Session | None, user: str | None) -> Session | None:
         """Begin a session where the client's header asks for one; answers it only when it is new."""
@@ -243,10 +248,13 @@ async def _body(request: Request, headers: Mapping[str, str], limit: int) -> byt
     parts, size = [], int(declared) if declared.isdigit() else 0
     if size <= limit:
         size = 0
-        async for part in request.stream():
+        more = True
+        while more and size <= limit:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part, more = message.get("body", b""), message.get("more_body", False)
             size += len(part)
-            if size > limit:
-                break
             parts.append(part)
     if size > limit:
         raise TooLarge(f"the body is larger than the {limit} bytes that are taken here")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
@@ -27,8 +29,7 @@ BLUEPRINT = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request that has passed every gate. `accepted`: the media type that was negotiated. `base`: scheme and host.
 
     `console`: the console asks.
@@ -120,7 +121,12 @@ class Route:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the path's parameters, in order."""
-        return tuple(each[1:-1] for each in self.path.split("/") if each.startswith("{"))
+        return _names(self.path)
+
+
+@lru_cache(maxsize=1024)
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(each[1:-1] for each in path.split("/") if each.startswith("{"))
 
 
 @dataclass(slots=True)
@@ -176,6 +182,8 @@ def segments_of(raw_path: bytes) -> tuple[str, ...]:
     if parts and parts[-1] == b"":
         parts.pop()
     try:
+        if b"%" not in raw_path:
+            return tuple(part.decode() for part in parts)
         return tuple(unquote_to_bytes(part).decode() for part in parts)
     except UnicodeDecodeError:
         raise Invalid("the path is not UTF-8") from None

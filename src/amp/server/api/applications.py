@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ from amp.model.model import Model
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
-from amp.server.answers import as_json, nothing
+from amp.server.again import Lasting
+from amp.server.answers import as_json, encoded, nothing
 from amp.server.bodies import text
 from amp.server.entitlements import Right
 from amp.server.routing import BLUEPRINT, Call, Route
@@ -34,6 +36,7 @@ class Applications:
     def __init__(self, views: Views, requests: Requests) -> None:
         self._views = views
         self._requests = requests
+        self._written: dict[EntityId, tuple[Entity, bytes]] = {}
 
     def routes(self) -> tuple[Route, ...]:
         """What this resource answers."""
@@ -79,7 +82,9 @@ class Applications:
     async def all(self, call: Call) -> Response:
         """List the applications."""
         fits = lookup.type_filter(call.query.get("typeRegex"))
-        return as_json([application_summary(each) for each in self._visible(call) if fits(each.type)])
+        model, seq = weakref.ref(self._views.model), self._views.seq
+        body = self._summaries([each for each in self._visible(call) if fits(each.type)])
+        return Lasting(body, lambda views: views.seq == seq and views.model is model())
 
     async def show(self, call: Call) -> Response:
         """Show an application."""
@@ -145,6 +150,18 @@ class Applications:
             for tree in found:
                 _add_values(model, tree, sensors, config)
         return as_json(found)
+
+    def _summaries(self, applications: list[Entity]) -> bytes:
+        """Write applications as a list; those that are as they were when last written are not written anew."""
+        known, pieces = self._written, []
+        for each in applications:
+            before = known.get(each.id)
+            if before is None or before[0] is not each:
+                before = known[each.id] = (each, encoded(application_summary(each)))
+            pieces.append(before[1])
+        if len(known) > 2 * len(self._views.model.roots) + 100:
+            self._written = {id: known[id] for id in self._views.model.roots if id in known}
+        return b"[" + b",".join(pieces) + b"]"
 
     def _visible(self, call: Call) -> Iterator[Entity]:
         if call.may(Right.SEE_ENTITY):
