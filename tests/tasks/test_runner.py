@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from amp.kit.errors import Conflict, Fenced, Invalid
+from amp.kit.errors import Conflict, Fenced, Invalid, Unavailable
 from amp.kit.ids import EntityId, NodeId, TaskId, Term
 from amp.model.changes import EntityAdded, SensorSet, TaskEnded, TaskStarted
 from amp.model.entity import Task
@@ -213,6 +213,38 @@ async def test_a_lease_that_lapses_and_comes_back_lets_tasks_go_on(plane: FakePl
     assert did == ["quick", "lapsed", "acted"]
     assert reserved == ["whole"]
     assert {each.status for each in plane.model.tasks.values()} == {"completed"}
+
+
+async def test_what_stops_while_the_office_ends_is_left_to_the_next_leader(plane: FakePlane) -> None:
+    # A write under way is refused as unknown in the moment in which all work of this office is cancelled.
+    tidied: list[str] = []
+    runners: list[Runner] = []
+
+    async def tidy() -> None:
+        tidied.append("tidied")
+
+    async def late(run: Run) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            run.tell([SensorSet(E, "seen", 1)], tidy)
+            await run.commit([])
+            assert await runners[0].wait(await runners[0].begin(Order(E, "too late"), forever), 5)
+            plane.leading = False
+            raise Unavailable("its fate is not known", unknown=True) from None
+
+    async def office() -> None:
+        async with runner(plane) as run:
+            runners.append(run)
+            await run.begin(Order(E, "whole"), late)
+
+    job = asyncio.create_task(office())
+    await settle()
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert {named(plane, name).status for name in ("whole", "too late")} == {"running"}
+    assert not tidied
 
 
 async def test_a_task_whose_beginning_is_refused_never_runs(plane: FakePlane) -> None:

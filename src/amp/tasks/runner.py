@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Fenced
@@ -119,7 +120,10 @@ class Runner:
         return live.act.streams() if live is not None and live.act is not None else {}
 
     def _set_off(self, run: Run, live: Live, body: Body) -> None:
-        live.job = self._group.create_task(self._whole(run, live, body), name=f"task {run.task} {live.order.name}")
+        live.job = self._spawn(self._whole(run, live, body), f"task {run.task} {live.order.name}")
+        if live.job is None:
+            del self._live[run.task]
+            live.done.set()
 
     async def _whole(self, run: Run, live: Live, body: Body) -> None:
         try:
@@ -135,9 +139,8 @@ class Runner:
             _LOG.info("task %s (%s) was cancelled", run.task, live.order.name)
 
     def _park(self, task: TaskId, body: Body) -> None:
-        if not self._parked:
-            self._group.create_task(self._unpark(), name="wait for the lease")
-        self._parked[task] = body
+        if self._parked or self._spawn(self._unpark(), "wait for the lease") is not None:
+            self._parked[task] = body
 
     async def _unpark(self) -> None:
         """Go on with what has stopped, once this node may act again; its office ends this where it may not."""
@@ -152,7 +155,15 @@ class Runner:
             self.resume(task, parked[task.id])
 
     def _later(self, act: Callable[[], Awaitable[None]]) -> None:
-        self._group.create_task(_quietly(act), name="tidy up")
+        self._spawn(_quietly(act), "tidy up")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None] | None:
+        """Begin work of this office; None when that has ended meanwhile: whoever leads next goes on with it."""
+        try:
+            return self._group.create_task(work, name=name)
+        except RuntimeError:
+            work.close()
+            return None
 
 
 async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
