@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,20 @@ from amp.plane import codec
 from amp.store.memory import MemoryObjects
 from amp.store.segment import NO_HASH, Header, build, pack, segment_key
 from amp.testing.nemesis.clients import outcome_of
-from amp.testing.nemesis.faults import FULL, MIXED, PROCESS, STORE, draw_faults, kinds_of
+from amp.testing.nemesis.faults import DISK, MIXED, PROCESS, STORE, draw_faults, kinds_of
 from amp.testing.nemesis.history import (
     DONE,
     FAILED,
     PREFIX,
     UNKNOWN,
     Act,
+    Deployment,
     Life,
     Placed,
     Post,
     Read,
     Recorder,
+    Step,
     Write,
     load,
     parse_acts,
@@ -38,6 +41,8 @@ def test_a_history_survives_its_file(tmp_path: Path) -> None:
         Write(1, "e", "s", "n1.1", 1.0, 2.0, UNKNOWN),
         Read("e", {"s": 1}, "n1.1", 1.0, 2.0, True, 3, 4),
         Life("n1.1", "abc", 1.0),
+        Step("n1", 1.0, -3600.0),
+        Deployment("deployed-1-1", "a", "RUNNING", {"install": "x\n"}, 1.0, 2.0),
     ]
     for each in records:
         recorder.add(each)
@@ -96,10 +101,12 @@ def test_a_seed_draws_the_same_faults_and_all_of_them() -> None:
     kinds = kinds_of("s3", can_fill=True)
     assert set(kinds) == {*PROCESS, *STORE, *MIXED}
     assert kinds_of("directory", can_fill=False) == PROCESS
-    assert FULL in kinds_of("directory", can_fill=True)
+    assert kinds_of("directory", can_fill=True) == PROCESS + DISK
     drawn = list(draw_faults(kinds, 2 * len(kinds), 7))
     assert drawn == list(draw_faults(kinds, 2 * len(kinds), 7))
     assert drawn != list(draw_faults(kinds, 2 * len(kinds), 8))
     for half in (drawn[: len(kinds)], drawn[len(kinds) :]):
         assert sorted(fault.kind for fault in half) == sorted(kinds)
+    assert all(("clock" in fault.kind) == (fault.step != 0) for fault in drawn)
+    assert list(itertools.islice(draw_faults(kinds, None, 7), 2 * len(kinds))) == drawn
     assert {fault.mood for fault in drawn if fault.mood} == {kind.split()[1].strip(",") for kind in (*STORE, *MIXED)}

@@ -67,9 +67,20 @@ async def test_a_create_that_lands_after_its_client_has_given_up() -> None:
         assert held(fake) == [b"one"]
 
 
-async def test_a_conflict_says_nothing_of_the_fate() -> None:
+async def test_a_full_store_takes_nothing_and_serves_what_it_has() -> None:
     async with stores() as (proxy, fake, objects):
-        proxy.turn("conflict")
+        assert await objects.create(KEY, b"one") is Outcome.DONE
+        proxy.turn("full")
+        assert await objects.create("journal/2", b"two") is Outcome.UNKNOWN
+        assert await objects.get(KEY) == b"one"
+        await objects.delete(KEY)
+        assert (held(fake), proxy.struck) == ([], 1)
+
+
+@pytest.mark.parametrize("mood", ["conflict", "error"])
+async def test_a_conflict_or_an_error_says_nothing_of_the_fate(mood: str) -> None:
+    async with stores() as (proxy, fake, objects):
+        proxy.turn(mood)
         outcomes = [await objects.create(f"journal/{each}", b"x") for each in range(20)]
         assert set(outcomes) == {Outcome.UNKNOWN}
         assert 0 < len(fake.objects) < 20

@@ -1,7 +1,8 @@
 """Plays a campaign: in each round one fault, then peace until the plane is whole again, under clients all the time.
 
 A round ends when one node says MASTER, all others follow, and writes are acknowledged again; a plane that does not get
-there within `_RECOVERY` seconds is recorded as such and ends the campaign. What is judged is `checker`'s business.
+there within `_RECOVERY` seconds is recorded as such and ends the campaign. A failover is a term beyond the first in
+which somebody said MASTER. What is done is `strikes`'s business, what is judged `checker`'s.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from dataclasses import dataclass
 from amp.kit.clock import Clock
 from amp.kit.errors import Unavailable
 from amp.store.open import open_store
-from amp.testing.nemesis import clients
+from amp.testing.nemesis import clients, deployments
 from amp.testing.nemesis.clients import Scene
-from amp.testing.nemesis.faults import FULL, Fault
+from amp.testing.nemesis.faults import Fault
 from amp.testing.nemesis.history import Fault as FaultRecord
-from amp.testing.nemesis.history import Journal, Life, Recorder, Thaw, parse_acts, read_journal
+from amp.testing.nemesis.history import Journal, Life, Recorder, parse_acts, read_journal
 from amp.testing.nemesis.servers import Server, end_strays
 from amp.testing.nemesis.stage import Stage
+from amp.testing.nemesis.strikes import Striker
 from amp.testing.nemesis.wire import Lost, Unsent
 
 _RECOVERY = 60.0
 _WRITERS = 3
-_KNOCKS = 6
-_OTHERS_FREEZE = ("kill and freeze", "stop, freeze")
+_DEPLOYERS = 2
+_DRAIN = 150.0  # seconds that deployments have to come to their end when the last round is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +56,54 @@ class Campaign:
 
     def __init__(self, stage: Stage, recorder: Recorder, clock: Clock, seed: int, tell: Callable[[str], None]) -> None:
         self._stage, self._recorder, self._clock, self._tell = stage, recorder, clock, tell
-        self._scene = Scene(stage.servers, recorder, random.Random(f"clients {seed}"))
+        self._scene = Scene(stage.servers, recorder, random.Random(f"clients {seed}"), clock)
         self._draw = random.Random(f"targets {seed}")
+        self._striker = Striker(stage, self._scene, clock, self._draw, self._start_all, self._stop)
         self._acts = stage.folder / "acts"
         self._box = stage.folder / "box"
         self.rounds: list[Round] = []
 
     @property
-    def deployed(self) -> dict[str, int]:
-        """How many deployments were accepted, and how they ended."""
-        return self._scene.deployed
+    def failovers(self) -> int:
+        """How often the office was taken after the first time."""
+        return max(0, len(self._scene.terms) - 1)
 
-    async def play(self, faults: Iterable[Fault]) -> Journal:
-        """Play all rounds; answers the journal. Raises: AmpError, when the stage itself fails."""
+    @property
+    def so_far(self) -> str:
+        """What was done and seen until now, in a line."""
+        scene = self._scene
+        return f"{len(self.rounds)} rounds, {self.failovers} failovers, {len(scene.acked)} acknowledged writes, " + (
+            f"{scene.deployed} deployments"
+        )
+
+    async def play(self, faults: Iterable[Fault], failovers: int | None = None) -> Journal:
+        """Play all rounds, or until so many failovers were seen; answers the journal.
+
+        Raises: AmpError, when the stage itself fails."""
         try:
             for server in self._stage.servers:
                 await self._start(server)
             loop = await self._set_up()
             async with asyncio.TaskGroup() as group:
                 work = [group.create_task(each) for each in self._clients(loop)]
+                deployers = [group.create_task(each) for each in self._deployers()]
                 try:
                     for number, fault in enumerate(faults, 1):
                         if not await self._round(number, fault):
                             break
+                        if failovers is not None and self.failovers >= failovers:
+                            break
+                    self._scene.closing = True
+                    _, late = await asyncio.wait(deployers, timeout=_DRAIN)
+                    if late:
+                        self._scene.odd(f"deployments are still under way {_DRAIN:g} s after the end", self._now())
                 finally:
-                    for task in work:
+                    for task in (*work, *deployers):
                         task.cancel()
         except ExceptionGroup as problems:
             raise problems.exceptions[0] from None
         finally:
-            self._stage.calm()
+            self._striker.calm()
             await self._end()
         if self._acts.exists():
             for act in parse_acts(self._acts.read_text(errors="replace")):
@@ -101,7 +121,10 @@ class Campaign:
         yield from (clients.look(scene, server) for server in self._stage.servers)
         yield from (clients.read(scene, server) for server in self._stage.servers)
         yield clients.restart(scene, *loop)
-        yield clients.deploy(scene, str(self._box), str(self._acts))
+
+    def _deployers(self) -> Iterable[Coroutine[None, None, None]]:
+        box, acts = str(self._box), str(self._acts)
+        yield from (deployments.deploy(self._scene, who, box, acts) for who in range(1, _DEPLOYERS + 1))
 
     async def _set_up(self) -> tuple[str, str]:
         """Deploy what clients write to, and what is restarted; answers the latter."""
@@ -131,64 +154,24 @@ class Campaign:
         term = self._term()
         began = self._now()
         self._recorder.add(FaultRecord(number, f"{fault} on {leader.run}", began))
-        await self._strike(fault, leader)
-        self._stage.calm()
+        await self._striker.strike(fault, leader)
+        self._striker.calm()
         lifted = self._now()
         self._recorder.add(FaultRecord(number, "over", lifted))
         problem = await self._recovered(lifted)
         ended = self._now()
+        self._recorder.add(FaultRecord(number, "whole", ended))
+        self._recorder.flush()
         acked = self._scene.acked
         times = [began, *acked[bisect_left(acked, began) :], ended]
         gap = max(later - earlier for earlier, later in itertools.pairwise(times))
         self.rounds.append(Round(number, fault, gap, lifted - began, self._term(), self._term() != term))
         self._tell(str(self.rounds[-1]))
+        if number % 10 == 0:
+            self._tell(f"      so far: {self.so_far}")
         if problem:
             self._scene.odd(f"round {number} ({fault}): {problem}", ended)
         return not problem
-
-    async def _strike(self, fault: Fault, leader: Server) -> None:
-        self._strike_store(fault, leader)
-        if fault.mood is not None:
-            await asyncio.sleep(self._draw.uniform(0.0, 0.5))
-        victim = leader
-        if fault.kind in _OTHERS_FREEZE:
-            victim = self._draw.choice([server for server in self._stage.servers if server is not leader])
-        if fault.kind == "kill all":
-            for server in self._stage.servers:
-                await server.kill()
-        elif "kill" in fault.kind:
-            await leader.kill()
-        if "freeze" in fault.kind or fault.kind == "blink":
-            victim.send(signal.SIGSTOP)
-        if "stop" in fault.kind:
-            await self._stop(leader)
-        if "kill" in fault.kind or "stop" in fault.kind:
-            await asyncio.sleep(fault.back)
-            if fault.mood is None:  # with a store that errs no start is expected to succeed
-                await self._start_all()
-        if fault.kind not in ("kill", "stop", "kill all"):
-            await asyncio.sleep(fault.hold * self._stage.timeout)
-        if victim.frozen:
-            await self._thaw(victim)
-            await asyncio.sleep(1.0)  # what it does before it can learn that it was replaced
-
-    def _strike_store(self, fault: Fault, leader: Server) -> None:
-        if fault.kind == FULL and self._stage.disk is not None:
-            self._stage.disk.fill()
-        if fault.mood is not None:
-            for server in self._stage.servers if fault.widely else [leader]:
-                proxy = self._stage.proxies[server.path.name]
-                proxy.turn(fault.mood, share=fault.share, delay=self._draw.uniform(0.2, 1.5))
-
-    async def _thaw(self, server: Server) -> None:
-        async with asyncio.TaskGroup() as group:
-            doors = [asyncio.Event() for _ in range(_KNOCKS)]
-            for door in doors:
-                group.create_task(clients.knock(self._scene, server, door))
-            for door in doors:
-                await door.wait()
-            self._recorder.add(Thaw(server.run, self._clock.read().wall))
-            server.send(signal.SIGCONT)
 
     async def _recovered(self, lifted: float) -> str:
         """Wait until the plane is whole again; answers an empty text, or what is wrong."""

@@ -17,16 +17,11 @@ The journal gives all writes a total order, so nothing has to be searched for: e
   falls silent and says MASTER again in its own term is none either: had anyone been elected, it could not.
 - `term back`: a run says MASTER in a lower term than it said MASTER in before; or names a lower term than before while
   it says that it is a standby or master (while it loads anew, it has none).
-- `acted` (S4): a command of a run comes after one of a run that led a higher term, in the file to which all append.
-  A command belongs to the highest term for which its run had stood (`at` of its election) when it says it ran, so that
-  what is in doubt counts as allowed. A command of a run that was never elected is a proof by itself.
-- `once`: a phase of a deployment (install, customize, launch) ran more than once.
+- `foreign` (S2, S4): a write was acknowledged by a run, and the segment that holds it is of another node.
 - `chain` (S1, S2): a segment is missing, or does not follow the one before it: another writer, or another history.
 - `odd`: what was recorded as such.
 
-One thing is told apart from `acted`: a node frozen between its look at the lease and the first byte sends that byte
-when it is let go on. No clock can prevent it; only a fence on the target can. Commands within `DOOR` of a thaw of
-their run count as `at the door`, which is reported and is no proof against the lease.
+What commands did, and what became of deployments, is judged by `deeds`: `acted`, `once`, `deployment`.
 """
 
 from __future__ import annotations
@@ -34,51 +29,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from amp.testing.nemesis.history import (
-    DONE,
-    FAILED,
-    Act,
-    AnyRecord,
-    Journal,
-    Life,
-    Odd,
-    Read,
-    Sample,
-    Thaw,
-    Write,
-)
+from amp.testing.nemesis import deeds
+from amp.testing.nemesis.history import DONE, FAILED, AnyRecord, Journal, Life, Odd, Read, Sample, Write
+from amp.testing.nemesis.verdict import Verdict
 
-#: Seconds after a thaw in which an action may still be one whose lease was looked at before the freeze.
-DOOR = 0.5
-#: Phases of a deployment, each of which runs once.
-ONCE = ("install", "customize", "launch")
 _OFFICIAL = ("MASTER", "HOT_STANDBY", "STANDBY", "HOT_BACKUP")
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A proof of a broken promise: the rule, a sentence, and the records that it rests on."""
-
-    rule: str
-    text: str
-    evidence: tuple[object, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.text}"
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What the checker found. `counts`: how much was looked at, so that a verdict on nothing is seen as such."""
-
-    violations: list[Violation] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, rule: str, text: str, *evidence: object) -> None:
-        """Note a proof."""
-        self.violations.append(Violation(rule, text, evidence))
 
 
 def lags(records: Iterable[AnyRecord]) -> list[int]:
@@ -95,22 +51,20 @@ def lags(records: Iterable[AnyRecord]) -> list[int]:
 
 def judge(records: Iterable[AnyRecord], journal: Journal) -> Verdict:
     """Judge a history."""
+    records = list(records)
     by_kind: defaultdict[type, list[AnyRecord]] = defaultdict(list)
     for record in records:
         by_kind[type(record)].append(record)
     writes = [each for each in by_kind[Write] if isinstance(each, Write)]
     samples = [each for each in by_kind[Sample] if isinstance(each, Sample)]
-    acts = [each for each in by_kind[Act] if isinstance(each, Act)]
     verdict = Verdict()
     places = _check_writes(verdict, writes, journal)
     _check_order(verdict, writes, places)
     _check_reads(verdict, [each for each in by_kind[Read] if isinstance(each, Read)], writes, places, journal)
     _check_masters(verdict, samples)
     _check_terms(verdict, samples)
-    lives = {each.id: each.node for each in by_kind[Life] if isinstance(each, Life)}
-    thaws = [each for each in by_kind[Thaw] if isinstance(each, Thaw)]
-    _check_acts(verdict, acts, journal, lives, thaws)
-    _check_once(verdict, acts)
+    _check_writers(verdict, writes, places, journal, {e.id: e.node for e in by_kind[Life] if isinstance(e, Life)})
+    deeds.check_deeds(verdict, records, journal)
     for damage in journal.damage:
         verdict.add("chain", damage)
     for odd in by_kind[Odd]:
@@ -140,6 +94,16 @@ def _check_writes(verdict: Verdict, writes: Sequence[Write], journal: Journal) -
         elif write.outcome not in (DONE, FAILED):
             verdict.counts["unknown, done"] += place is not None
     return places
+
+
+def _check_writers(
+    verdict: Verdict, writes: Sequence[Write], places: dict[int, int], journal: Journal, lives: dict[str, str]
+) -> None:
+    wrote = {post.seq: lives.get(post.node) for post in journal.posts}
+    for write in _settled(writes, places):
+        seq = journal.writes[places[write.value]].seq
+        if (by := wrote.get(seq)) is not None and by != write.node:
+            verdict.add("foreign", f"{write.node} acknowledged {write.value}, and {by} wrote its segment {seq}", write)
 
 
 def _check_order(verdict: Verdict, writes: Sequence[Write], places: dict[int, int]) -> None:
@@ -239,38 +203,3 @@ def _check_terms(verdict: Verdict, samples: Sequence[Sample]) -> None:
             if before is not None and each.term < before.term and each.began > before.ended:
                 verdict.add("term back", f"{each.node} went from term {before.term} to {each.term}", before, each)
             last[key] = each
-
-
-def _check_acts(
-    verdict: Verdict, acts: Sequence[Act], journal: Journal, lives: dict[str, str], thaws: Sequence[Thaw]
-) -> None:
-    stood: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-    for post in journal.posts:
-        if post.kind == "elect" and post.node in lives:
-            stood[lives[post.node]].append((post.wall, post.term))
-    nameless = {post.node for post in journal.posts if post.kind == "elect"} - set(lives)
-    latest: tuple[int, Act] | None = None
-    for act in acts:
-        verdict.counts["commands"] += 1
-        # `at` of a segment is in whole milliseconds, rounded down.
-        terms = [term for wall, term in stood[act.node] if wall <= act.wall]
-        if not terms:
-            if not nameless:
-                verdict.add("acted", f"{act.node} ran {act.phase} of {act.name} and had never been elected", act)
-            continue
-        term = max(terms)
-        if latest is None or term >= latest[0]:
-            latest = (term, act)
-        elif any(thaw.node == act.node and 0 <= act.wall - thaw.wall <= DOOR for thaw in thaws):
-            verdict.counts["commands at the door"] += 1
-        else:
-            text = f"{act.node} (term {term}) ran {act.phase} of {act.name} {act.wall - latest[1].wall:.3f} s after"
-            verdict.add("acted", f"{text} {latest[1].node} (term {latest[0]}) had begun to act", latest[1], act)
-
-
-def _check_once(verdict: Verdict, acts: Sequence[Act]) -> None:
-    deployed = Counter((act.phase, act.name) for act in acts if act.name.startswith("deployed") and act.phase in ONCE)
-    verdict.counts["phases of deployments"] = len(deployed)
-    for (phase, name), times in deployed.items():
-        if times > 1:
-            verdict.add("once", f"{phase} of {name} ran {times} times")

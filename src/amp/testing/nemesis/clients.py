@@ -1,7 +1,7 @@
-"""The clients of a campaign: they write, read, look, deploy and restart, all the time, and record what they were told.
+"""The clients of a campaign: they write, read, look and restart, all the time, and record what they were told.
 
-Each is one coroutine that ends when it is cancelled. What a status means for the fate of a write is decided in
-`outcome_of` and nowhere else.
+Those who deploy are in `deployments`. Each is one coroutine that ends when it is cancelled. What a status means for the
+fate of a write is decided in `outcome_of` and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from amp.kit.clock import Clock
 from amp.testing.nemesis.history import DONE, FAILED, PREFIX, UNKNOWN, Odd, Read, Recorder, Sample, Write
 from amp.testing.nemesis.servers import Server
 from amp.testing.nemesis.wire import Answer, Link, Lost, Unsent
@@ -45,16 +46,21 @@ services:
 
 @dataclass(slots=True)
 class Scene:
-    """What clients share. `master`: the server that last said MASTER; `acked`: when writes were acknowledged."""
+    """What clients share. `master`: the server that last said MASTER; `acked`: when writes were acknowledged;
+    `closing`: no deployment is begun any more.
+    """
 
     servers: Sequence[Server]
     recorder: Recorder
     draw: random.Random
+    clock: Clock
     entities: list[tuple[str, str]] = field(default_factory=list)  # application, entity: of the sensors
     master: Server | None = None
     acked: list[float] = field(default_factory=list)
     states: dict[str, tuple[str, int]] = field(default_factory=dict)  # run: state, term
-    deployed: dict[str, int] = field(default_factory=lambda: {"accepted": 0, "running": 0, "not running": 0})
+    terms: set[int] = field(default_factory=set)  # in which somebody said MASTER
+    deployed: int = 0
+    closing: bool = False
     last_value: int = 0
 
     def next_value(self) -> int:
@@ -165,56 +171,21 @@ async def _look_once(scene: Scene, server: Server, link: Link, limit: float) -> 
     scene.states[run] = (state, answer.term)
     if state == "MASTER":
         scene.master = server
+        scene.terms.add(answer.term)
 
 
 async def restart(scene: Scene, app: str, entity: str) -> None:
     """Have a process restarted again and again, so that the master's hands are never still."""
     while True:
         if scene.master is not None:
-            await _tell(scene.master.link(), f"applications/{app}/entities/{entity}/effectors/restart?timeout=0", b"{}")
+            await tell(scene.master.link(), f"applications/{app}/entities/{entity}/effectors/restart?timeout=0", b"{}")
         await asyncio.sleep(1.0)
 
 
-async def deploy(scene: Scene, box: str, acts: str) -> None:
-    """Deploy an application, wait until it runs (or does not), delete it, and so on."""
-    number = 0
-    while True:
-        server = scene.master
-        number += 1
-        name = f"deployed-{number}"
-        text = BLUEPRINT.format(name=name, box=box, acts=acts, period="1s").encode()
-        answer = await _tell(server.link(), "applications", text, "application/x-yaml") if server else None
-        if answer is not None and answer.status == 201:
-            scene.deployed["accepted"] += 1
-            app = json.loads(answer.body)["entityId"]
-            state = await _settled(scene, app)
-            scene.deployed["running" if state == "RUNNING" else "not running"] += 1
-            if scene.master is not None:
-                await _tell(scene.master.link(), f"applications/{app}", b"", method="DELETE")
-        await asyncio.sleep(0.5)
-
-
-async def _settled(scene: Scene, app: str) -> str | None:
-    """Wait up to 10 s until an application runs or burns; answers its state."""
-    state = None
-    for _ in range(50):
-        await asyncio.sleep(0.2)
-        server = scene.master
-        if server is None:
-            continue
-        answer = await _tell(
-            server.link(), f"applications/{app}/entities/{app}/sensors/service.state", b"", method="GET"
-        )
-        if answer is not None and answer.status == 200:
-            state = json.loads(answer.body)
-            if state in ("RUNNING", "ON_FIRE", "STOPPED"):
-                break
-    return state
-
-
-async def _tell(
+async def tell(
     link: Link, path: str, body: bytes, kind: str = "application/json", *, method: str = "POST"
 ) -> Answer | None:
+    """Send one request on a connection of its own; None when no answer came."""
     try:
         return await link.ask(method, path, body, kind=kind, limit=5.0)
     except (Unsent, Lost):

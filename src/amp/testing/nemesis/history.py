@@ -80,7 +80,7 @@ class Life(Record, frozen=True):
 
 
 class Fault(Record, frozen=True):
-    """Something was done to the plane, or undone. `round` 0: before the first."""
+    """Something was done to the plane, or undone (`over`, `whole`). `round` 0: before the first."""
 
     round: int
     what: str
@@ -90,7 +90,7 @@ class Fault(Record, frozen=True):
 class Act(Record, frozen=True):
     """A command that AMP ran on its machine said so, in the order of the file that all commands append to.
 
-    `phase`: check, launch, install ...; `name`: of the entity; `wall`: wall clock, seconds.
+    `phase`: check, launch, install ..., `install-end` for its end; `name`: of the entity; `wall`: true time, seconds.
     """
 
     phase: str
@@ -106,6 +106,29 @@ class Thaw(Record, frozen=True):
     wall: float
 
 
+class Step(Record, frozen=True):
+    """A server's wall clock was set: `ahead` seconds before the true time, from `wall` (true, seconds) on."""
+
+    server: str
+    wall: float
+    ahead: float
+
+
+class Deployment(Record, frozen=True):
+    """A client deployed an application and followed it until it ran, or did not. `state`: the last one seen.
+
+    `app` empty: it was not accepted, or its fate is unknown and no node knew it a while later. `output`: what each
+    phase was said to have written.
+    """
+
+    name: str
+    app: str
+    state: str
+    output: dict[str, str]
+    began: float
+    ended: float
+
+
 class Odd(Record, frozen=True):
     """Something that no fault explains: an answer with a status that clients should never see, a log's traceback."""
 
@@ -113,7 +136,7 @@ class Odd(Record, frozen=True):
     at: float
 
 
-AnyRecord = Write | Read | Sample | Life | Fault | Act | Thaw | Odd
+AnyRecord = Write | Read | Sample | Life | Fault | Act | Thaw | Step | Deployment | Odd
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -163,6 +186,10 @@ class Recorder:
         """Add a record."""
         self.records.append(record)
         self._stream.write(msgspec.json.encode(record) + b"\n")
+
+    def flush(self) -> None:
+        """Bring everything to the file, which stays open."""
+        self._stream.flush()
 
     def close(self) -> None:
         """Bring everything to the file."""

@@ -1,7 +1,7 @@
-"""Bugs to plant in real nodes, so that a campaign proves that it would find them: `--planted NAME`.
+"""The interpreter that nodes of a campaign run with: it gives them a clock that can be stepped, and bugs, if so told.
 
-A node runs with one of them when its interpreter is `planted_python`. Each bug breaks one rule at a seam of the plane,
-in the process that serves and nowhere else; the product never imports this.
+Bugs (`--planted NAME`) are there so that a campaign proves that it would find them. Each breaks one rule at a seam of
+the plane, in the process that serves and nowhere else; the product never imports this.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from amp.ha.node import Node, Phase
-from amp.kit.clock import Reading
-from amp.model.changes import AnyChange
-from amp.plane.journaling import Journaling
+from amp.testing.nemesis import clocks
+
+if TYPE_CHECKING:
+    from amp.ha.node import Node
+    from amp.kit.clock import Reading
+    from amp.model.changes import AnyChange
+    from amp.plane.journaling import Journaling
 
 _UNPLANTED = ("-P", "-m", "amp.cli.main")
 
 
 def early() -> None:
     """Answer a write when it has been handed over, not when it is durable."""
+    from amp.plane.journaling import Journaling  # a node without a bug loads nothing more than it needs
+
     durable = Journaling.commit
     kept: set[asyncio.Task[int]] = set()
 
@@ -37,6 +43,7 @@ def early() -> None:
 
 def lease() -> None:
     """Act, and say MASTER, as long as nobody else is known to lead: no lease."""
+    from amp.ha.node import Node, Phase
 
     def may_act(self: Node, now: Reading) -> bool:
         return self.phase is Phase.LEADING and self.in_office
@@ -45,10 +52,12 @@ def lease() -> None:
 
 
 PLANTED: dict[str, Callable[[], None]] = {each.__name__: each for each in (early, lease)}
+_NONE = "none"
 
 
-def planted_python(name: str, folder: Path) -> Path:
-    """Make an interpreter that runs AMP with a bug; answers its path."""
+def rigged_python(bug: str | None, folder: Path) -> Path:
+    """Make an interpreter that runs AMP with a clock of its own, and with a bug; answers its path."""
+    name = bug or _NONE
     script = folder / f"python-{name}"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m amp.testing.nemesis.planted {name} "$@"\n')
     script.chmod(0o755)
@@ -57,9 +66,11 @@ def planted_python(name: str, folder: Path) -> Path:
 
 def main() -> None:
     """Run `amp` with the bug that the first argument names; the rest is what an interpreter is given for `amp`."""
-    PLANTED[sys.argv[1]]()
+    if sys.argv[1] != _NONE:
+        PLANTED[sys.argv[1]]()
     words = sys.argv[2:]
     sys.argv = ["amp", *(words[len(_UNPLANTED) :] if tuple(words[: len(_UNPLANTED)]) == _UNPLANTED else words)]
+    clocks.follow()
     from amp.cli.main import main as amp
 
     amp()

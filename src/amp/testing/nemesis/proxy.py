@@ -5,7 +5,8 @@ What it does to a request is decided when that is complete, by the mood of that 
 
 - `slow`: after a delay. `cut`: connections are closed and new ones too. `hang`: the request is never answered.
 - `drop`: the request takes effect, its answer is lost. `late`: its client is cut off, and it takes effect later.
-- `busy`: 503 SlowDown, not applied. `conflict`: 409 to writes, applied or not.
+- `busy`: 503 SlowDown, not applied. `conflict`: 409 to writes, applied or not. `error`: 500, applied or not.
+- `full`: 507 to what would be stored, not applied; reading and deleting work.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ from collections.abc import AsyncIterator, Coroutine
 
 from amp.testing.nemesis.wire import parse_head
 
-MOODS = ("slow", "cut", "hang", "drop", "late", "busy", "conflict")
+MOODS = ("slow", "cut", "hang", "drop", "late", "busy", "conflict", "error", "full")
 
 _BUSY = (503, "SlowDown", "Service Unavailable")
 _CONFLICT = (409, "ConditionalRequestConflict", "Conflict")
+_ERROR = (500, "InternalError", "Internal Server Error")
+_FULL = (507, "XMinioStorageFull", "Insufficient Storage")
+#: What a mood answers; those of the second row after a coin has told whether the request takes effect.
+_REFUSED = {"busy": _BUSY, "full": _FULL}
+_IN_DOUBT = {"conflict": _CONFLICT, "error": _ERROR}
+#: What a mood strikes, where that is not everything.
+_STRUCK = {"conflict": (b"PUT", b"DELETE"), "late": (b"PUT", b"DELETE"), "full": (b"PUT",)}
 
 
 class Proxy:
@@ -51,8 +59,7 @@ class Proxy:
             while self.mood != "cut":
                 head = await reader.readuntil(b"\r\n\r\n")
                 request = head + await reader.readexactly(int(_headers(head).get("content-length", "0")))
-                is_write = request.startswith((b"PUT", b"DELETE"))
-                mood = self._strike(is_write)
+                mood = self._strike(request.partition(b" ")[0])
                 if mood in ("cut", "late"):
                     if mood == "late":
                         self._keep(self._apply_late(request))
@@ -62,15 +69,15 @@ class Proxy:
                     return
                 if mood == "slow":
                     await asyncio.sleep(self.delay)
-                if mood == "busy" or (mood == "conflict" and self._draw.random() < 0.5):
-                    writer.write(_error(*(_BUSY if mood == "busy" else _CONFLICT)))
+                if mood in _REFUSED or (mood in _IN_DOUBT and self._draw.random() < 0.5):
+                    writer.write(_error(*(_REFUSED | _IN_DOUBT)[mood]))
                     continue
                 if streams is None:
                     streams = await asyncio.open_connection("127.0.0.1", self._upstream)
                 answer = await _exchange(*streams, request)
                 if mood == "drop":
                     return
-                writer.write(_error(*_CONFLICT) if mood == "conflict" else answer)
+                writer.write(_error(*_IN_DOUBT[mood]) if mood in _IN_DOUBT else answer)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # one side has gone; so goes the other
@@ -79,11 +86,11 @@ class Proxy:
             for each in (writer, *([streams[1]] if streams else [])):
                 each.close()
 
-    def _strike(self, is_write: bool) -> str | None:
+    def _strike(self, method: bytes) -> str | None:
         mood = self.mood
         if mood is None or self._draw.random() >= self.share:
             return None
-        if mood in ("conflict", "late") and not is_write:
+        if method not in _STRUCK.get(mood, (method,)):
             return None
         self.struck += 1
         return mood

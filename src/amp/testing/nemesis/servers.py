@@ -20,6 +20,7 @@ from amp.cli.options import BROOKLYN, LAUNCHER
 from amp.kit.clock import Clock
 from amp.kit.errors import Internal
 from amp.kit.ids import system_entropy
+from amp.testing.nemesis.clocks import VARIABLE, WallClock
 from amp.testing.nemesis.wire import Link
 from amp.testing.servers import free_ports
 
@@ -27,7 +28,10 @@ _START_LIMIT = 60.0
 
 
 class Server:
-    """One home and its runs. `launcher`, `brooklyn`: options of its two files; `python`: another interpreter."""
+    """One home and its runs. `launcher`, `brooklyn`: options of its two files; `python`: another interpreter.
+
+    `wall`: its wall clock, where its interpreter is `planted.rigged_python`.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,8 @@ class Server:
     ) -> None:
         self.path, self._clock = path, clock
         self._environ = {"HOME": str(path.parent), "PATH": os.environ["PATH"]}
+        self.wall = WallClock(path.parent / f"{path.name}.clock")
+        self._environ[VARIABLE] = str(path.parent / f"{path.name}.clock")
         if python is not None:
             self._environ["AMP_PYTHON"] = str(python)
         (self.port,) = free_ports(1)

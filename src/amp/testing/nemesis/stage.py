@@ -46,10 +46,18 @@ class Disk:
                 return
         raise Unavailable(f"the file system of the store cannot be made full: {error}")
 
+    def close(self) -> None:
+        """Let nothing be written. Raises: Unavailable, when that cannot be had."""
+        error = "not tried"
+        for _ in range(200):  # it is refused while a file is open for writing
+            if not (error := self._mount("remount,ro")):
+                return
+        raise Unavailable(f"the file system of the store cannot be made read-only: {error}")
+
     def free(self) -> None:
-        """Give room again."""
+        """Give room again, and let it be used."""
         if not self.why_not:
-            self._mount(f"remount,{_ROOM}")
+            self._mount(f"remount,rw,{_ROOM}")
 
     def clear(self, keep: Path | None) -> None:
         """Unmount; what was stored goes to `keep` first."""
