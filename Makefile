@@ -7,7 +7,7 @@ UV := .tools/uv/bin/uv
 NODE_PATH_ENV := PATH="$(CURDIR)/.tools/node/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test lint unit sim e2e servers bench nemesis lock clean wheel
+.PHONY: help setup console run test lint unit sim e2e servers bench nemesis soak lock clean wheel
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -63,9 +63,17 @@ bench: setup ## measure start, memory and takeover, as they are on this machine
 
 ROUNDS ?= 40
 SEED ?= 1
-nemesis: setup servers ## ROUNDS faults against real nodes on a directory, as many on S3, and a verdict
-	@$(PY) -m amp.testing.nemesis --store directory --rounds $(ROUNDS) --seed $(SEED)
-	@$(PY) -m amp.testing.nemesis --store s3 --rounds $(ROUNDS) --seed $(SEED)
+S3SERVER ?= ministack
+NEMESIS = $(PY) -m amp.testing.nemesis --seed $(SEED) --server $(S3SERVER)
+UNTIL = $(if $(FAILOVERS),--failovers $(FAILOVERS),--rounds $(ROUNDS))
+nemesis: setup servers ## ROUNDS faults (or FAILOVERS) on real nodes on a directory, as many on S3, and a verdict
+	@$(NEMESIS) --store directory $(UNTIL)
+	@$(NEMESIS) --store s3 $(UNTIL)
+
+MINUTES ?= 60
+STORE ?= directory
+soak: setup servers ## MINUTES of load and failovers that end no process on STORE, and what the nodes hold
+	@$(NEMESIS) --store $(STORE) --soak $(MINUTES)
 
 wheel: setup ## build the wheel, console and all
 	@$(UV) build --quiet --wheel

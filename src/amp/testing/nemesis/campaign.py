@@ -52,9 +52,18 @@ class Round:
 
 
 class Campaign:
-    """One campaign on a stage."""
+    """One campaign on a stage. `peace`: least and most seconds between two faults."""
 
-    def __init__(self, stage: Stage, recorder: Recorder, clock: Clock, seed: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        recorder: Recorder,
+        clock: Clock,
+        seed: int,
+        tell: Callable[[str], None],
+        peace: tuple[float, float] = (0.3, 1.5),
+    ) -> None:
+        self._peace = peace
         self._stage, self._recorder, self._clock, self._tell = stage, recorder, clock, tell
         self._scene = Scene(stage.servers, recorder, random.Random(f"clients {seed}"), clock)
         self._draw = random.Random(f"targets {seed}")
@@ -76,8 +85,10 @@ class Campaign:
             f"{scene.deployed} deployments"
         )
 
-    async def play(self, faults: Iterable[Fault], failovers: int | None = None) -> Journal:
-        """Play all rounds, or until so many failovers were seen; answers the journal.
+    async def play(
+        self, faults: Iterable[Fault], enough: Callable[[], bool] = lambda: False, *beside: Coroutine[None, None, None]
+    ) -> Journal:
+        """Play all rounds, or until it is enough; `beside` runs beside them. Answers the journal.
 
         Raises: AmpError, when the stage itself fails."""
         try:
@@ -85,13 +96,11 @@ class Campaign:
                 await self._start(server)
             loop = await self._set_up()
             async with asyncio.TaskGroup() as group:
-                work = [group.create_task(each) for each in self._clients(loop)]
+                work = [group.create_task(each) for each in (*self._clients(loop), *beside)]
                 deployers = [group.create_task(each) for each in self._deployers()]
                 try:
                     for number, fault in enumerate(faults, 1):
-                        if not await self._round(number, fault):
-                            break
-                        if failovers is not None and self.failovers >= failovers:
+                        if not await self._round(number, fault) or enough():
                             break
                     self._scene.closing = True
                     _, late = await asyncio.wait(deployers, timeout=_DRAIN)
@@ -149,7 +158,7 @@ class Campaign:
     # ---- a round
 
     async def _round(self, number: int, fault: Fault) -> bool:
-        await asyncio.sleep(self._draw.uniform(0.3, 1.5))  # peace, in which clients get on
+        await asyncio.sleep(self._draw.uniform(*self._peace))  # clients get on
         leader = self._scene.master or self._stage.servers[0]
         term = self._term()
         began = self._now()

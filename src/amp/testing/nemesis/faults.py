@@ -15,7 +15,7 @@ from amp.testing.nemesis.proxy import MOODS
 
 #: What can be done to processes and their clocks, whatever the store is. With a comma or `and`: two at once.
 PROCESS = (
-    "kill", "freeze", "blink", "stop", "kill and freeze", "kill two", "kill all", "stop, freeze",
+    "kill", "freeze", "blink", "stop", "promote", "kill and freeze", "kill two", "kill all", "stop, freeze",
     "clock forward", "clock back", "clock forward, kill",
 )  # fmt: skip
 #: What can be done to a store behind a proxy.
@@ -56,7 +56,7 @@ class Fault:
     @property
     def holds(self) -> bool:
         """Tell whether the fault lasts for `hold`, and not just until who ended is back."""
-        return self.kind not in ("kill", "stop", "kill two", "kill all")
+        return self.kind not in ("kill", "stop", "promote", "kill two", "kill all")
 
     def __str__(self) -> str:
         whom = "all" if self.widely else "leader"

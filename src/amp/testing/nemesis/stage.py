@@ -23,7 +23,7 @@ from amp.testing.nemesis.proxy import Proxy, proxied
 from amp.testing.nemesis.servers import Server
 from amp.testing.servers import S3Server, running
 
-_ROOM = "size=512m"
+_ROOM = "size=1g"  # of memory, and only what is used of it
 
 
 class Disk:

@@ -18,9 +18,11 @@ from amp.testing.nemesis.faults import Fault
 from amp.testing.nemesis.history import Step, Thaw
 from amp.testing.nemesis.servers import Server
 from amp.testing.nemesis.stage import Stage
+from amp.testing.nemesis.wire import Lost, Unsent
 
 _KNOCKS = 6
 _OTHERS_FREEZE = ("kill and freeze", "stop, freeze")
+_PROMOTED = 20.0  # seconds that a promotion may take until it is answered
 _AFTER_THAW = 1.0  # seconds in which a node acts before it can learn that it was replaced
 
 
@@ -54,6 +56,8 @@ class Striker:
             victim.send(signal.SIGSTOP)
         if "stop" in fault.kind:
             await self._stop(leader)
+        if fault.kind == "promote":
+            await self._promote(self._draw.choice(others))
         if "kill" in fault.kind or "stop" in fault.kind:
             await asyncio.sleep(fault.back)
             if not fault.strikes_store:  # else no start is expected to succeed
@@ -68,6 +72,21 @@ class Striker:
         """End all that is done to the store and to clocks."""
         self._stage.calm()
         self._step(0.0, [server for server in self._stage.servers if server.wall.ahead])
+
+    async def _promote(self, server: Server) -> None:
+        """Ask a standby to lead, as an operator does, and wait for what it says."""
+        link = server.link()
+        form, anywhere = "application/x-www-form-urlencoded", "Brooklyn-Allow-Non-Master-Access: true\r\n"
+        try:
+            answer = await link.ask(
+                "POST", "server/ha/state", b"mode=MASTER", kind=form, limit=_PROMOTED, more=anywhere
+            )
+            if answer.status != 200:
+                self._scene.odd(f"{server.run} was promoted and said {answer.status} {answer.body!r}", link.now())
+        except (Unsent, Lost) as problem:
+            self._scene.odd(f"{server.run} was promoted and did not answer: {problem!r}", link.now())
+        finally:
+            link.close()
 
     def _killed(self, fault: Fault, leader: Server, others: list[Server]) -> list[Server]:
         if fault.kind == "kill all":

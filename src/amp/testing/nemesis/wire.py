@@ -58,9 +58,10 @@ class Link:
         return self._clock.read().raw
 
     async def ask(
-        self, method: str, path: str, body: bytes = b"", *, kind: str = "application/json", limit: float = 2.0
-    ) -> Answer:
-        """Send one request. `path`: below /v1/. `limit`: seconds. Raises: Unsent, Lost."""
+        self, method: str, path: str, body: bytes = b"", *, kind: str = "application/json", limit: float = 2.0,
+        more: str = "",
+    ) -> Answer:  # fmt: skip
+        """Send one request. `path`: below /v1/. `limit`: seconds. `more`: lines of its head. Raises: Unsent, Lost."""
         began = self.now()
         try:
             async with asyncio.timeout(limit):
@@ -71,7 +72,7 @@ class Link:
         try:
             async with asyncio.timeout(limit):
                 told = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n" if body else ""
-                writer.write(f"{method} /v1/{path} HTTP/1.1\r\n{self._head}{told}\r\n".encode() + body)
+                writer.write(f"{method} /v1/{path} HTTP/1.1\r\n{self._head}{more}{told}\r\n".encode() + body)
                 await writer.drain()
                 status, headers = parse_head(await reader.readuntil(b"\r\n\r\n"))
                 content = b"" if status == 204 else await reader.readexactly(int(headers.get("content-length", "0")))
