@@ -93,7 +93,8 @@ class Campaign:
         Raises: AmpError, when the stage itself fails."""
         try:
             for server in self._stage.servers:
-                await self._start(server)
+                if problem := await self._start(server):
+                    raise Unavailable(f"{server.run} did not start: {problem}")
             loop = await self._set_up()
             async with asyncio.TaskGroup() as group:
                 work = [group.create_task(each) for each in (*self._clients(loop), *beside)]
@@ -206,21 +207,22 @@ class Campaign:
     async def _start_all(self) -> None:
         down = [server for server in self._stage.servers if server.pid() is None]
         for server in down:
-            await self._start(server)
+            if problem := await self._start(server):
+                self._scene.odd(f"{server.run} did not start: {problem}", self._now())
 
-    async def _start(self, server: Server) -> None:
-        problem = await server.start()
-        if problem:
-            self._scene.odd(f"{server.run} did not start: {problem}", self._now())
-            return
+    async def _start(self, server: Server) -> str:
+        """Start a server; answers an empty text, or why that did not work."""
+        if problem := await server.start():
+            return problem
         link = server.link()
         try:
             answer = await link.ask("GET", "server/ha/states", limit=5.0)
             self._recorder.add(Life(server.run, json.loads(answer.body)["ownId"], self._now()))
         except (Unsent, Lost) as problem_:
-            self._scene.odd(f"{server.run} started and did not answer: {problem_!r}", self._now())
+            return f"it started and did not answer: {problem_!r}"
         finally:
             link.close()
+        return ""
 
     async def _stop(self, server: Server) -> None:
         problem = await server.stop()

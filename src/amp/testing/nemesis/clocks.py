@@ -11,7 +11,6 @@ import mmap
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from amp.kit.clock import Reading, SystemClock
@@ -45,7 +44,7 @@ def stepped(read: Callable[[SystemClock], Reading], wall: WallClock) -> Callable
 
     def read_stepped(self: SystemClock) -> Reading:
         true = read(self)
-        return replace(true, wall=true.wall + wall.ahead)
+        return Reading(true.boot, true.raw, true.wall + wall.ahead)
 
     return read_stepped
 
