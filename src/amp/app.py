@@ -20,6 +20,7 @@ from amp.ha import founding
 from amp.ha.instance import InstanceLock
 from amp.ha.machine import Identity, Machine
 from amp.ha.modes import PersistMode
+from amp.ha.offices import DEATHS, Offices
 from amp.kit.clock import Clock, SystemClock
 from amp.kit.durations import parse_duration
 from amp.kit.errors import AmpError, Conflict, Internal, Invalid, Unavailable
@@ -111,6 +112,7 @@ def assemble(
 ) -> Assembled:
     """Make a node of its parts."""
     registry = standard_registry()
+    offices = Offices(settings.home / "data" / "offices")
     identity = Identity(
         node=random_id(entropy, 8),
         instance=_instance(settings),
@@ -128,7 +130,10 @@ def assemble(
         local=objects.local,
         started_ms=clock.read().wall_ms,
         dead=frozenset([lock.dead] if lock.dead is not None else []),
+        unlucky=offices.deaths() >= DEATHS,
     )
+    if identity.unlucky:
+        _LOG.warning("%d runs in a row died within a minute of leading: this node ranks last for a while", DEATHS)
     lock.write(identity.node)
     node = PlaneNode(
         Machine(identity, lambda: nonce(entropy)),
@@ -144,7 +149,7 @@ def assemble(
             node.journaling, node, registry, clock, entropy, NodeId(identity.node), Term(term), plane=plane.id
         )
 
-    node.make_leader = leader
+    node.make_leader, node.offices = leader, offices
     door = Door(node, node.journaling, registry, clock, entropy, lambda: node.leader)
     return Assembled(node, door, Control(node, objects, clock))
 

@@ -32,6 +32,25 @@ def outlook(last: Position | None, members: tuple[Member, ...] = MEMBERS) -> Out
 
 
 @pytest.mark.parametrize(
+    ("unlucky", "members", "wait"),
+    [
+        (False, MEMBERS, 0.0),  # the proof of its earlier run's death is enough
+        (True, MEMBERS, 32.0),  # who died of leading lets the others go first
+        (True, (member("old"), member("me")), 0.0),  # there are none
+    ],
+)
+def test_a_proven_death_is_no_haste_for_who_died_of_leading(
+    unlucky: bool, members: tuple[Member, ...], wait: float
+) -> None:
+    view = Outlook("me", head(), Sighting(7, AT, 30.0), members, 30.0, 1.0, frozenset({"old"}), last=unlucky)
+    assert wait_to_stand(view, AT) == wait
+
+
+def test_who_died_of_leading_ranks_last() -> None:
+    assert [each.id for each in ranked([member("me", last=True, priority=9), member("z")])] == ["z", "me"]
+
+
+@pytest.mark.parametrize(
     ("position", "news", "is_so"),
     [
         (None, False, Plane.NONE),

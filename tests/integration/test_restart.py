@@ -69,6 +69,21 @@ def test_after_a_kill_a_lone_node_leads_at_once_and_loads_everything(town: Town)
     assert alive(pid)
 
 
+def test_a_home_that_dies_of_leading_again_and_again_lets_others_go_first(town: Town) -> None:
+    """E9: its start would win by the proof of its own death each time, and the plane would die with it each time."""
+    long = {"brooklyn.ha.heartbeatTimeout": "4s"}
+    ill = town.home({}, long).start("MASTER")
+    well = town.home({}, long).start("HOT_STANDBY")
+    until(lambda: well.node_id() in ill.get("server/ha/states")["nodes"])
+    for _ in range(2):
+        ill.kill()
+        ill.start("MASTER")
+    ill.kill()
+    ill.start("HOT_STANDBY")
+    assert "died within a minute of leading" in ill.log()
+    well.becomes("MASTER", 10)
+
+
 @contextmanager
 def starting(home: Home) -> Iterator[subprocess.Popen[str]]:
     """Begin a start, and go on while it is under way."""

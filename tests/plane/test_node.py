@@ -23,7 +23,7 @@ from amp.store.memory import MemoryObjects
 from amp.store.objects import Objects
 from amp.store.segment import segment_key, snapshot_key
 from amp.testing.fakes import seeded_entropy
-from amp.testing.planes import ROOT, fill, leading, living, node, until
+from amp.testing.planes import ROOT, fill, leader_of, leading, living, node, until
 
 
 def lines(model: Model) -> Sequence[object]:
@@ -181,12 +181,36 @@ async def test_a_leader_that_breaks_hands_over_and_says_so(caplog: pytest.LogCap
     first.make_leader = lambda term: Broken(
         first.journaling, first, Registry([]), SystemClock(), seeded_entropy(), NodeId("first"), Term(term)
     )
-    async with living(node(objects, "second", mode=HaMode.HOT_BACKUP)) as second:
-        async with living(first):
-            await until(lambda: first.ha().state == "TERMINATED")
-        assert first.elector.reason == "the leader failed, see the log"
+    async with living(node(objects, "second", mode=HaMode.HOT_BACKUP)) as second, living(first):
+        await until(lambda: first.ha().state == "FAILED")
+        assert str(first.ha().problem).startswith("it failed as the leader")
         await until(lambda: second.machine.log.head and second.machine.log.head.header.kind == "resign")
+        await asyncio.sleep(first.machine.identity.poll * 5)
+        assert first.machine.log.term == 1  # no candidate any more
+        first.make_leader = leader_of(first)
+        await Control(first, objects, SystemClock()).set_mode("AUTO")  # until an operator says so
+        await until(lambda: first.ha().state == "MASTER")
     assert "gives its office up" in caplog.text
+
+
+async def test_an_office_that_could_not_begin_under_an_expired_lease_begins_when_it_is_renewed() -> None:
+    first = node(MemoryObjects(), "first")
+    begun: list[int] = []
+
+    class Late(Leader):
+        async def run(self) -> None:
+            begun.append(1)
+            async with asyncio.TaskGroup():
+                if len(begun) == 1:
+                    raise Fenced("the lease is over")
+            await super().run()
+
+    first.make_leader = lambda term: Late(
+        first.journaling, first, Registry(()), SystemClock(), seeded_entropy(), NodeId("first"), Term(term)
+    )
+    async with living(first):
+        await until(lambda: len(begun) == 2)
+        await fill(first, 1)
 
 
 async def test_a_write_over_several_segments_is_there_as_a_whole_or_not_at_all(objects: Objects) -> None:

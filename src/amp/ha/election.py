@@ -49,6 +49,7 @@ class Outlook:
     timeout: float
     poll: float
     dead: frozenset[str] = frozenset()
+    last: bool = False  # this node lets all others go first (E9)
 
 
 def wait_to_stand(outlook: Outlook, now: Reading) -> float:
@@ -57,9 +58,10 @@ def wait_to_stand(outlook: Outlook, now: Reading) -> float:
     if head is None or seen is None:
         return 0.0
     last = head.header
-    polls = min(rank_of(outlook.node, outlook.members, last.node), MOST_POLLS)
+    rank = rank_of(outlook.node, outlook.members, last.node)
+    polls = min(rank, MOST_POLLS)
     if last.kind != "resign":
-        if last.node in outlook.dead:
+        if last.node in outlook.dead and not (outlook.last and rank):
             return 0.0  # E3: an earlier run of this very instance led, and is dead
         return seen.left(now, outlook.timeout, polls * outlook.poll)
     if last.successor in (None, outlook.node):

@@ -121,6 +121,13 @@ class ModeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeFailed:
+    """What acts in office broke: this node must lead no more (E9). `reason`: one sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The node shall stop cleanly."""
 
@@ -143,6 +150,7 @@ Event = (
     | Offered
     | PrioritySet
     | ModeAsked
+    | OfficeFailed
     | StopAsked
     | Quiet
 )

@@ -67,6 +67,7 @@ def _members(node: Node, kind: str) -> list[Member]:
         state=NodeState.MASTER.value,
         priority=node.priority,
         version=own.version,
+        last=node.ranks_last(node.now),
     )
     if kind != "elect" and node.listed_at is not None and node.roster.seen:
         return node.roster.members(entry, node.now, own.timeout)
@@ -128,7 +129,10 @@ def _resigned(node: Node) -> None:
 
 def _be_after(node: Node) -> None:
     wanted, node.after_resigning = node.after_resigning, None
-    if wanted is not None:
+    failing, node.failing = node.failing, None
+    if failing is not None and wanted is None:
+        node.fail(failing)
+    elif wanted is not None:
         become(node, wanted)
     elif node.mode is HaMode.MASTER or node.mode is HaMode.DISABLED:
         node.mode = HaMode.AUTO  # as standby, once deposed
@@ -286,6 +290,13 @@ def stop_asked(node: Node, _: ev.StopAsked) -> None:
 def mode_asked(node: Node, event: ev.ModeAsked) -> None:
     """Another mode is asked for; a leader resigns first (E7)."""
     switching.mode_asked(node, event, _begin_resigning)
+
+
+def office_failed(node: Node, event: ev.OfficeFailed) -> None:
+    """E9: who cannot lead resigns, and is no candidate until an operator or a restart."""
+    if node.phase is Phase.LEADING and node.stopping_since is None:
+        node.failing = event.reason
+        _begin_resigning(node)
 
 
 def _begin_resigning(node: Node) -> None:

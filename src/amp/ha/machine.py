@@ -52,6 +52,7 @@ class Machine(Node):
 
 
 def _started(node: Node, _: ev.Started) -> None:
+    node.began_at = node.now
     node.start_load()
 
 
@@ -123,6 +124,7 @@ _HANDLERS: dict[type[Any], Callable[[Node, Any], None]] = {
     ev.Created: leading.created,
     ev.Offered: leading.offered,
     ev.ModeAsked: leading.mode_asked,
+    ev.OfficeFailed: leading.office_failed,
     ev.StopAsked: leading.stop_asked,
     ev.Quiet: leading.quiet,
 }

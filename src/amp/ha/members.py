@@ -17,11 +17,14 @@ from amp.ha.modes import HaMode, NodeState
 from amp.kit.clock import Reading
 from amp.store.segment import FORMAT, Member
 
+#: So long a node of an instance that died of leading again and again ranks last, in seconds (E9).
+LAST_FOR = 600.0
+
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a node says of itself. `counter` grows with each writing; `seq`, `term`, `hash`: what it has read last;
-    `over`: the term it led and has ceased to; `ask`: the term whose leader it asks to hand over; `at`, `started`: by
-    its own wall clock, ms, for people."""
+    `over`: the term it led and has ceased to; `ask`: the term whose leader it asks to hand over; `last`: it lets all
+    others go first (E9); `at`, `started`: by its own wall clock, ms, for people."""
 
     id: str
     instance: str
@@ -38,6 +41,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     hash: str = ""
     over: int | None = None
     ask: int | None = None
+    last: bool = False
     max_format: int = FORMAT
     started: int = 0
     at: int = 0
@@ -108,13 +112,17 @@ def _member(record: Record, state: str) -> Member:
         priority=record.priority,
         version=record.version,
         max_format=record.max_format,
+        last=record.last,
         hot=record.state == NodeState.HOT_STANDBY,
     )
 
 
 def ranked(members: Iterable[Member]) -> list[Member]:
-    """Sort by E2: higher priority, release before snapshot version, higher version, hot before warm, lower id."""
-    return sorted(members, key=lambda m: (-m.priority, _version_rank(m.version), not m.hot, m.id))
+    """Sort by E2: higher priority, release before snapshot version, higher version, hot before warm, lower id.
+
+    Who died of leading again and again comes behind all of them (E9).
+    """
+    return sorted(members, key=lambda m: (m.last, -m.priority, _version_rank(m.version), not m.hot, m.id))
 
 
 @cache

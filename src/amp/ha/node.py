@@ -15,7 +15,7 @@ from amp.ha.appender import Append
 from amp.ha.election import Ground, Outlook
 from amp.ha.lease import BEATS, Lease, standby_elapsed
 from amp.ha.log import Log
-from amp.ha.members import Record, Roster
+from amp.ha.members import LAST_FOR, Record, Roster
 from amp.ha.modes import HaMode, NodeState
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
@@ -87,6 +87,7 @@ class Identity:
     priority: int = 0
     started_ms: int = 0
     dead: frozenset[str] = frozenset()  # earlier runs of this instance that are proven dead (E8)
+    unlucky: bool = False  # earlier runs of this instance died of leading (E9)
 
     @property
     def beat(self) -> float:
@@ -113,6 +114,7 @@ class Node:
         self.hot = identity.hot if identity.mode is HaMode.AUTO else identity.mode is not HaMode.STANDBY
         self.applies = self.hot  # a warm node that is about to stand loads its state, too
         self.decided = False  # the mode at start
+        self.began_at: Reading | None = None
         self.problem: str | None = None
         self.is_taken = False  # the problem is that another node leads
         # of a follower
@@ -136,6 +138,7 @@ class Node:
         self.in_office = False
         self.took_office = False  # TakeOffice was said, LeaveOffice not yet
         self.clean_due = identity.clean
+        self.failing: str | None = None  # why it resigns and is no candidate afterwards (E9)
         self.stopping_since: Reading | None = None
         self.after_resigning: HaMode | None = None  # what a leader becomes that is not stopping
         self.heir: str | None = None  # to whom it resigns, where that was asked for
@@ -188,6 +191,11 @@ class Node:
     def is_fenced(self, now: Reading) -> bool:
         """Tell whether the node leads, but its lease is over (T4)."""
         return self.phase is Phase.LEADING and self.in_office and not self.may_act(now)
+
+    def ranks_last(self, now: Reading) -> bool:
+        """Tell whether this node lets all others go first, because earlier runs of its home died of leading (E9)."""
+        began = self.began_at
+        return self.identity.unlucky and (began is None or standby_elapsed(began, now) < LAST_FOR)
 
     # ---- what the roles share
 
@@ -260,7 +268,7 @@ class Node:
             return
         state = self.state(self.now)
         ask = self.promotion.term if self.promotion else None
-        facts = (state, self.mode, self.priority, self.over, ask)
+        facts = (state, self.mode, self.priority, self.ranks_last(self.now), self.over, ask)
         due = self.record_at is None or standby_elapsed(self.record_at, self.now) >= self.record_period()
         leads, local = self.phase is Phase.LEADING, self.identity.local
         if self.written != facts or (due and (local or not leads)):
@@ -289,6 +297,7 @@ class Node:
             mode=self.mode.value,
             state=state.value,
             priority=self.priority,
+            last=self.ranks_last(self.now),
             version=own.version,
             counter=self.counter,
             seq=self.log.seq,
@@ -303,4 +312,5 @@ class Node:
     def outlook(self) -> Outlook:
         """Gather what the decision to stand is made of."""
         own, log = self.identity, self.log
-        return Outlook(own.node, log.head, log.seen, log.members, own.timeout, own.poll, own.dead)
+        last = self.ranks_last(self.now)
+        return Outlook(own.node, log.head, log.seen, log.members, own.timeout, own.poll, own.dead, last)

@@ -11,9 +11,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from amp.ha.elector import Elector, Holder
-from amp.ha.events import StopAsked
+from amp.ha.events import OfficeFailed, StopAsked
 from amp.ha.machine import Machine
 from amp.ha.modes import NodeState, PersistMode
+from amp.ha.offices import SETTLED, Offices
 from amp.ha.parts import Parts
 from amp.kit.clock import Clock
 from amp.kit.errors import Fenced, Invalid, Unavailable
@@ -59,6 +60,7 @@ class PlaneNode(Holder):
         self.elector = Elector(machine, objects, clock, self)
         self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
         self.make_leader: MakeLeader | None = None
+        self.offices: Offices | None = None
         self.leader: Leader | None = None
         self._office: asyncio.Task[None] | None = None
         self._model = Model()
@@ -150,7 +152,9 @@ class PlaneNode(Holder):
         if self.make_leader is None or self._stopping:
             return
         self.leader = self.make_leader(term)
-        self._office = asyncio.get_running_loop().create_task(self._lead(self.leader), name=f"office of term {term}")
+        self._office = asyncio.get_running_loop().create_task(
+            self._lead(self.leader, self.make_leader, term), name=f"office of term {term}"
+        )
 
     async def leave_office(self) -> None:
         """End all that acts; what was not sent is refused."""
@@ -160,16 +164,42 @@ class PlaneNode(Holder):
             office.cancel()
             # What cannot end at once is told by `may_act` to start nothing; a stop does not wait for it (E6).
             await asyncio.wait([office], timeout=max(1.0, self.machine.identity.poll))
+            if self.offices is not None:
+                await asyncio.to_thread(self.offices.settled)
 
-    async def _lead(self, leader: Leader) -> None:
+    async def _lead(self, leader: Leader, make: MakeLeader, term: int) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                lasting = group.create_task(self._last(), name="office lasts")
+                while await self._is_lost(leader):
+                    leader = self.leader = make(term)
+                lasting.cancel()
+        except* Exception:  # noqa: BLE001 - a bug in office must not leave a plane that beats and does nothing
+            _LOG.exception("the leader failed: this node gives its office up")
+            self.elector.feed(OfficeFailed("it failed as the leader, see the log: then give it a mode again"))
+
+    async def _is_lost(self, leader: Leader) -> bool:
+        """Let a leader act; True when it ended because the lease ran out, once the lease is valid again.
+
+        In office again, this node must not be one that beats and does nothing.
+        """
+        lost = False
         try:
             await leader.run()
         except* (Fenced, Unavailable) as problem:
-            _LOG.info("the office ended before it had begun: %s", problem.exceptions[0])
-        except* Exception:  # noqa: BLE001 - a bug in office must not leave a plane that beats and does nothing
-            _LOG.exception("the leader failed: this node gives its office up")
-            self.elector.reason = "the leader failed, see the log"
-            self.elector.feed(StopAsked())
+            _LOG.info("the office was interrupted: %s", problem.exceptions[0])
+            lost = True
+        while lost and not self._may_act():  # noqa: ASYNC110  # the machine tells of its lease when it is asked
+            await asyncio.sleep(self.machine.identity.poll)
+        return lost
+
+    async def _last(self) -> None:
+        """Note that this office begins, and when it has lasted (E9)."""
+        if self.offices is None:
+            return
+        await asyncio.to_thread(self.offices.taken, self.machine.identity.node, self._clock.read().wall_ms)
+        await asyncio.sleep(SETTLED)
+        await asyncio.to_thread(self.offices.settled)
 
     def moved(self) -> None:
         """Something about the node may have changed: note its state, and tell readers."""

@@ -47,6 +47,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""
     max_format: int = FORMAT
     hot: bool = True
+    last: bool = False  # ranks behind all others (E9)
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from amp.kit.ids import EntityId, NodeId, Term
 from amp.model import changes as c
 from amp.model.registry import Registry
 from amp.plane.leader import Leader
-from amp.plane.node import PlaneNode
+from amp.plane.node import MakeLeader, PlaneNode
 from amp.store.objects import Objects
 from amp.testing.fakes import seeded_entropy
 
@@ -42,10 +42,16 @@ def node(objects: Objects, name: str, *, mode: HaMode = HaMode.AUTO, timeout: fl
         Machine(identity, lambda: entropy(8).hex()), objects, clock,
         persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None,
     )  # fmt: skip
-    made.make_leader = lambda term: Leader(
-        made.journaling, made, Registry(()), clock, entropy, NodeId(name), Term(term)
-    )
+    made.make_leader = leader_of(made)
     return made
+
+
+def leader_of(made: PlaneNode) -> MakeLeader:
+    """Make what a node's leaders are made by."""
+    clock, name = SystemClock(), made.machine.identity.node
+    return lambda term: Leader(
+        made.journaling, made, Registry(()), clock, seeded_entropy(term), NodeId(name), Term(term)
+    )
 
 
 @asynccontextmanager
