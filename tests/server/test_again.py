@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 from http_node import Node, basic, settings_with
 
+from amp.kit.errors import Unavailable
 from amp.kit.ids import EntityId
 from amp.model import changes as c
 from amp.server.again import Lasting
 from amp.server.run import bind, serve
+
+JSON = {"Content-Type": "application/json"}
 
 
 class Line:
@@ -27,6 +30,14 @@ class Line:
     ) -> tuple[int, dict[str, str], bytes]:
         self._writer.write(self.request(path, user, headers, method))
         return await self.answer(body=method != "HEAD")
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] = {}) -> tuple[int, dict[str, str], bytes]:
+        length = {"Content-Length": str(len(body))}
+        self.send(self.request(path, headers=JSON | length | dict(headers), method="POST") + body)
+        return await self.answer()
+
+    def leave(self) -> None:
+        self._writer.transport.abort()
 
     def request(self, path: str, user: str = "admin", headers: Mapping[str, str] = {}, method: str = "GET") -> bytes:
         lines = [f"{method} /v1{path} HTTP/1.1", "Host: here"]
@@ -223,8 +234,108 @@ def large(size: int) -> Lasting:
 async def test_what_is_kept_is_bounded(node: Node) -> None:
     again = node.app.again
     for number in range(40_000):
-        again.keep(b"/%d" % number, [], large(100))
+        again.keep("GET", b"/%d" % number, [], large(100))
     assert len(again._kept) <= 10_000
     assert again._bytes == 100 * len(again._kept)
-    again.keep(b"/large", [], large(80_000_000))
+    again.keep("GET", b"/large", [], large(80_000_000))
     assert again._bytes <= 64 * 1024 * 1024
+
+
+PLACES = ["/sensors/count", "/config/count"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_one_value_after_another_is_written_without_the_pipeline(node: Node, place: str) -> None:
+    at = await till(node) + place
+    async with line(node) as one:
+        first = await one.post(at, b"1")
+        second = await one.post(at, b'"two"')
+        assert (first[0], first[2], second[0], second[2], one.asked) == (204, b"", 204, b"", 1)
+        assert first[1].keys() == second[1].keys()
+        assert int(second[1]["amp-seq"]) == int(first[1]["amp-seq"]) + 1
+        entity = node.views.model.entities[EntityId(node.child())]
+        assert {**entity.sensors, **entity.config}["count"] == "two"
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"", 400), (b"1" * 17_000, 400), (b"1" * 70_000, 413)])
+async def test_a_body_that_is_refused_is_refused_by_the_pipeline(node: Node, body: bytes, status: int) -> None:
+    at = await till(node) + PLACES[0]
+    async with line(node) as one:
+        await one.post(at, b"1")
+        assert (await one.post(at, body))[0] == status
+        assert one.asked == 2
+        if status == 400:
+            assert ((await one.post(at, b"2"))[0], one.asked) == (204, 2)
+
+
+async def test_only_a_master_writes_again(node: Node) -> None:
+    at = await till(node) + PLACES[0]
+    async with line(node) as one:
+        await one.post(at, b"1")
+        node.become("HOT_STANDBY")
+        assert (await one.post(at, b"2"))[0] == 403
+        node.become("MASTER")
+        node.requests.failure = Unavailable("nobody knows", unknown=True)
+        status, fields, body = await one.post(at, b"3")
+        assert (status, b'"unknown":true' in body, "retry-after" in fields) == (503, True, True)
+        node.requests.failure = None
+        assert ((await one.post(at, b"4"))[0], one.asked) == (204, 2)
+
+
+async def test_what_is_gone_is_not_written(node: Node) -> None:
+    at = await till(node) + PLACES[0]
+    async with line(node) as one:
+        await one.post(at, b"1")
+        await node.views.apply([c.EntityRemoved(EntityId(node.child()))])
+        assert (await one.post(at, b"2"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"Sec-Fetch-Site": "cross-site"}, 403), ({"Content-Type": "text/plain"}, 415), ({"Idempotency-Key": "k"}, 204)],
+)
+async def test_a_write_that_says_more_goes_the_whole_way(node: Node, headers: dict[str, str], status: int) -> None:
+    at = await till(node) + PLACES[0]
+    async with line(node) as one:
+        await one.post(at, b"1")
+        assert ((await one.post(at, b"2", headers))[0], one.asked) == (status, 2)
+
+
+async def test_what_is_sent_behind_a_write_waits_for_it(node: Node) -> None:
+    at = await till(node)
+    async with line(node) as one:
+        await one.post(at + PLACES[0], b"1")
+        written = one.request(at + PLACES[0], headers=JSON | {"Content-Length": "2"}, method="POST") + b"77"
+        one.send(written + one.request(at + "/sensors/count") + written)
+        answers = [await one.answer() for _ in range(3)]
+        assert [each[0] for each in answers] == [204, 200, 204]
+        assert answers[1][2] == b"77"
+
+
+async def test_a_write_under_way_is_answered_when_the_server_stops(node: Node) -> None:
+    at = await till(node) + PLACES[0]
+    async with line(node) as one:
+        await one.post(at, b"1")
+        node.requests.gate = asyncio.Event()
+        one.send(one.request(at, headers=JSON | {"Content-Length": "1"}, method="POST") + b"2")
+        while not node.requests.gated:  # noqa: ASYNC110 - bounded by `line`
+            await asyncio.sleep(0.01)
+        node.stopping.set()
+        await asyncio.sleep(0)
+        node.requests.gate.set()
+        status, _, _ = await one.answer()
+        assert status == 204
+
+
+async def test_a_client_that_goes_away_does_not_undo_its_write(node: Node) -> None:
+    at = await till(node) + PLACES[0]
+    async with line(node) as one:
+        await one.post(at, b"1")
+        node.requests.gate = asyncio.Event()
+        one.send(one.request(at, headers=JSON | {"Content-Length": "1"}, method="POST") + b"2")
+        while not node.requests.gated:  # noqa: ASYNC110 - bounded by `line`
+            await asyncio.sleep(0.01)
+        one.leave()
+        before = node.views.seq
+        node.requests.gate.set()
+        assert await node.views.wait_for(before + 1, 5)

@@ -6,6 +6,7 @@ leadership: the recorder refuses where this node does not lead.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -156,14 +157,17 @@ class Door:
 
     async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
         """Set sensors from outside."""
+        await self.begin_sensors(entity, values)
+
+    def begin_sensors(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
+        """Check them, and begin to write them."""
         known = self._entity(entity)
         updates: dict[str, Any] = {}
         for name, value in values.items():
             sensor = self._kind(known).sensor(name)
             updates[name] = coerce(value, sensor.type) if sensor else value
         changed = {**updates, **(state.updated(known.sensors, updates) if self._kind(known).lifecycle else {})}
-        if changed:
-            await self._recorder.commit(state.as_changes(known, changed, self._now_ms()))
+        return self._begin(state.as_changes(known, changed, self._now_ms()))
 
     async def clear_sensor(self, entity: EntityId, name: str) -> None:
         """Remove a sensor's value."""
@@ -172,6 +176,10 @@ class Door:
 
     async def set_config(self, entity: EntityId, values: dict[str, Any]) -> None:
         """Set config values."""
+        await self.begin_config(entity, values)
+
+    def begin_config(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
+        """Check them, and begin to write them."""
         kind = self._kind(self._entity(entity))
         changes: list[c.AnyChange] = []
         for name, value in values.items():
@@ -184,8 +192,14 @@ class Door:
                 )
             except Invalid as error:
                 raise Invalid(f"Invalid value for '{name}': {error.message}") from None
+        return self._begin(changes)
+
+    def _begin(self, changes: Sequence[c.AnyChange]) -> asyncio.Future[int]:
         if changes:
-            await self._recorder.commit(changes)
+            return self._recorder.submit(changes)
+        nothing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        nothing.set_result(self._views.seq)
+        return nothing
 
     async def rename(self, entity: EntityId, name: str) -> None:
         """Change an entity's display name."""

@@ -64,6 +64,14 @@ class Journaling:
 
     async def commit(self, changes: Sequence[AnyChange]) -> int:
         """Make Changes durable as one, apply them, and answer their seq."""
+        # A client that goes away gives up this future only: the write is in the queue, and is not undone.
+        return await self.submit(changes)
+
+    def submit(self, changes: Sequence[AnyChange]) -> asyncio.Future[int]:
+        """Begin to make Changes durable as one; the future answers their seq once they are applied.
+
+        Raises, at once or by the future, what `commit` raises.
+        """
         if not self._may_act():
             raise Fenced(NOT_LEADING)
         lines = codec.encode(changes)
@@ -79,8 +87,7 @@ class Journaling:
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._queue.extend(_parts(changes, lines, size, done))
         self._nudge()
-        # A client that goes away gives up this future only: the write is in the queue, and is not undone.
-        return await done
+        return done
 
     def observe(self, changes: Sequence[AnyChange]) -> None:
         """Record what was seen, without waiting."""

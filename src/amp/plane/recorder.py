@@ -5,6 +5,7 @@ Order, always: journal, then model, then views and subscribers, then outside act
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,6 +20,10 @@ class Recorder(Protocol):
 
         Raises: Fenced (this node does not lead: nothing happened), Unavailable(unknown=True).
         """
+        ...
+
+    def submit(self, changes: Sequence[AnyChange]) -> asyncio.Future[int]:
+        """Begin what `commit` does, and do not wait. Raises, at once or by the future: as `commit`."""
         ...
 
     def observe(self, changes: Sequence[AnyChange]) -> None:

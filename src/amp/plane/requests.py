@@ -5,6 +5,7 @@ This is the one door from REST and CLI to the model.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -52,6 +53,14 @@ class Requests(Protocol):
 
     async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
         """Set sensors from outside."""
+        ...
+
+    def begin_sensors(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
+        """Begin what `set_sensors` does, and do not wait. Raises, at once or by the future, what that raises."""
+        ...
+
+    def begin_config(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
+        """Begin what `set_config` does, and do not wait. Raises, at once or by the future, what that raises."""
         ...
 
     async def clear_sensor(self, entity: EntityId, name: str) -> None:

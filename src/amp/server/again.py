@@ -1,20 +1,24 @@
-"""Answers that are given again as long as what they tell of is as it was, before a request enters the pipeline.
+"""What is answered, or written, again without the pipeline: the same request as before, from whom it let through.
 
-Pollers ask for the same over and over. An answer that a resource has marked as `lasting` is kept, as bytes, under who
-asked for what; it is given again only while its resource says that it still holds, the node's state lets its route be
-read, and nobody is being slowed down for wrong passwords. Whatever else a request may ask for, by a header that is not
-known here to be harmless, goes the whole way. Term, position and date are always those of the moment.
+Pollers ask for the same over and over, and writers send one value after another to the same place. An answer that its
+resource has marked as `Lasting` is kept, as bytes, under who asked for what, and given again while its resource says
+that it still holds; of a write that is `Repeatable` the act is kept, which checks and commits each body anew. Both only
+while the node's state lets the route be used, and while nobody is slowed down for wrong passwords. Whatever else a
+request may ask for, by a header that is not known here to be harmless, goes the whole way, and so does a write that is
+refused. Term, position and date are always those of the moment.
 
-It decides nothing anew: who may see what was decided by the pipeline, and is forgotten when settings change.
+It decides nothing anew: who may do what was decided by the pipeline, and is forgotten when settings change.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from amp.kit.ids import Entropy
 from amp.plane.views import Views
@@ -24,29 +28,44 @@ from amp.server.routing import Call
 
 #: What is kept at most: answers, and bytes of all their bodies.
 _ANSWERS, _BYTES = 10_000, 64 * 1024 * 1024
-#: Headers that change nothing of an answer to a GET, or are part of what it is kept under.
+#: The largest body that is written again, in bytes.
+LARGEST = 16 * 1024
+#: Headers that change nothing of what is answered, or are part of what it is kept under.
 _HARMLESS = frozenset(
     (b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"authorization", b"content-type",
      b"cache-control", b"pragma", b"dnt", b"x-forwarded-for", b"x-forwarded-proto", b"x-real-ip",
      b"via", b"traceparent")
 )  # fmt: skip
-_WITHOUT_EFFECT = frozenset(((b"connection", b"keep-alive"), (b"content-length", b"0")))
 
 Headers = Iterable[tuple[bytes, bytes]]
 #: Tells whether an answer is still the right one.
 Holds = Callable[[Views], bool]
+#: Checks a body and begins to write it. Raises, at once or by the future: AmpError.
+Write = Callable[[bytes], "asyncio.Future[int]"]
 
 
-class Lasting(Response):
-    """A JSON answer to a GET that is the same for as long as `holds` says so.
+class Keepable(Response):
+    """An answer that may be given again, where the pipeline sets `hot`: whether its route needs the model."""
 
-    `hot` is set by the pipeline where the answer may be given again: whether its route needs the model.
-    """
+    holds: Holds
+    write: Write | None = None
+    hot: bool | None = None
+
+
+class Lasting(Keepable):
+    """A JSON answer to a GET that is the same for as long as `holds` says so."""
 
     def __init__(self, body: bytes, holds: Holds) -> None:
         super().__init__(body, media_type=JSON)
         self.holds = holds
-        self.hot: bool | None = None
+
+
+class Repeatable(Keepable):
+    """The answer to a POST, without a body; another body is written by `write` for as long as `holds` says so."""
+
+    def __init__(self, write: Write, holds: Holds) -> None:
+        super().__init__(status_code=204)
+        self.write, self.holds = write, holds
 
 
 def lasting(value: object, holds: Holds) -> Response:
@@ -55,26 +74,38 @@ def lasting(value: object, holds: Holds) -> Response:
 
 
 def may_be_kept(response: Response, call: Call, *, hot: bool) -> None:
-    """Note that an answer may be given again, where it is to a GET outside of a session."""
-    if isinstance(response, Lasting) and call.method == "GET" and call.session is None:
+    """Note that an answer may be given again, where it is one outside of a session."""
+    if not isinstance(response, Keepable) or call.session is not None:
+        return
+    if call.method == ("GET" if response.write is None else "POST"):
         response.hot = hot
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """What is kept of an answer."""
+
     head: bytes
     body: bytes
     holds: Holds
     hot: bool
+    write: Write | None
 
 
 class Again:
-    """The answers that are kept. `slowed` tells whether anybody is being slowed down for wrong passwords."""
+    """What is kept. `slowed` tells whether anybody is being slowed down for wrong passwords; `refuse` makes the whole
+    answer to a write that failed after it had begun."""
 
-    def __init__(self, views: Views, slowed: Callable[[], bool], entropy: Entropy) -> None:
-        self._views, self._slowed = views, slowed
+    def __init__(
+        self,
+        views: Views,
+        slowed: Callable[[], bool],
+        refuse: Callable[[BaseException], Response],
+        entropy: Entropy,
+    ) -> None:
+        self._views, self._slowed, self._refuse = views, slowed, refuse
         self._key = entropy(32)
-        self._kept: dict[bytes, _Kept] = {}
+        self._kept: dict[bytes, Kept] = {}
         self._bytes = 0
 
     def forget(self) -> None:
@@ -82,46 +113,64 @@ class Again:
         self._kept.clear()
         self._bytes = 0
 
-    def keep(self, target: bytes, headers: Headers, response: Lasting) -> None:
-        """Keep the whole answer to a GET for `target`, a path with its query, where that may be given again."""
-        name = self._name(target, headers)
-        if name is None or response.hot is None:
+    def keep(self, method: str, target: bytes, headers: Headers, response: Response) -> None:
+        """Keep the whole answer to a request for `target`, a path with its query, where that may be given again."""
+        if not isinstance(response, Keepable) or response.hot is None:
             return
-        body = bytes(response.body)
-        if len(body) > _BYTES // 4:
+        name, body = self._name(method.encode(), target, headers), bytes(response.body)
+        if name is None or len(body) > _BYTES // 4:
             return
         if len(self._kept) >= _ANSWERS or self._bytes + len(body) > _BYTES:
             self.forget()
-        lines = b"".join(b"%b: %b\r\n" % line for line in response.raw_headers)
         before = self._kept.get(name)
         self._bytes += len(body) - (len(before.body) if before else 0)
-        self._kept[name] = _Kept(b"HTTP/1.1 200 OK\r\n" + lines, body, response.holds, response.hot)
+        self._kept[name] = Kept(_head(response), body, response.holds, response.hot, response.write)
 
-    def answer(self, target: bytes, headers: Headers, default: Headers) -> bytes | None:
-        """Answer a GET at once, as it goes over the wire with the lines of `default`; None: ask the pipeline."""
-        name = self._name(target, headers)
+    def find(self, method: bytes, target: bytes, headers: Headers) -> Kept | None:
+        """Find what may be given, or written, again now; None: ask the pipeline."""
+        name = self._name(method, target, headers)
         kept = self._kept.get(name) if name is not None else None
         if kept is None or self._slowed():
             return None
-        views = self._views
         if kept.hot:
-            now = views.ha_state()
-            if now.state not in ha_gate.HOT or not now.loaded:
+            now = self._views.ha_state()
+            if not now.loaded or (now.state not in ha_gate.HOT if kept.write is None else now.state != "MASTER"):
                 return None
-        if not kept.holds(views):
-            return None
-        lines = b"".join(b"%b: %b\r\n" % line for line in default)
-        return b"%b%bamp-term: %d\r\namp-seq: %d\r\n\r\n%b" % (kept.head, lines, views.term, views.seq, kept.body)
+        return kept if kept.holds(self._views) else None
 
-    def _name(self, target: bytes, headers: Headers) -> bytes | None:
+    def answer(self, kept: Kept, default: Headers) -> bytes:
+        """Write what is kept as it goes over the wire, with the lines of `default`."""
+        return b"%b%b%b" % (kept.head, self._lines(default), kept.body)
+
+    def refusal(self, problem: BaseException, default: Headers) -> bytes:
+        """Write the answer to a write that has failed as it goes over the wire."""
+        response = self._refuse(problem)
+        return b"%b%b%b" % (_head(response), self._lines(default), bytes(response.body))
+
+    def _lines(self, default: Headers) -> bytes:
+        lines = b"".join(b"%b: %b\r\n" % line for line in default)
+        return b"%bamp-term: %d\r\namp-seq: %d\r\n\r\n" % (lines, self._views.term, self._views.seq)
+
+    def _name(self, method: bytes, target: bytes, headers: Headers) -> bytes | None:
         """Answer what an answer is kept under; None where it depends on more than that."""
-        who = accept = b""
+        who = accept = kind = b""
         for name, value in headers:
             if name == b"authorization":
                 who = value
             elif name == b"accept":
                 accept = value
-            elif name not in _HARMLESS and (name, value.lower()) not in _WITHOUT_EFFECT:
+            elif name == b"content-type":
+                kind = value
+            elif name == b"content-length":
+                if not value.isdigit() or int(value) > (LARGEST if method == b"POST" else 0):
+                    return None
+            elif name not in _HARMLESS and (name != b"connection" or value.lower() != b"keep-alive"):
                 return None
         # Under a keyed hash: no password stays in memory.
-        return hashlib.blake2b(b"%b\0%b\0%b" % (target, accept, who), key=self._key, digest_size=16).digest()
+        asked = b"%b\0%b\0%b\0%b\0%b" % (method, target, accept, kind, who)
+        return hashlib.blake2b(asked, key=self._key, digest_size=16).digest()
+
+
+def _head(response: Response) -> bytes:
+    status = STATUS_LINE[response.status_code]
+    return status + b"".join(b"%b: %b\r\n" % line for line in response.raw_headers)

@@ -13,8 +13,13 @@ from amp.server.routing import Call
 
 def json_value(call: Call) -> Any:
     """Read the body as JSON. Raises: Invalid."""
+    return read_json(call.body)
+
+
+def read_json(body: bytes) -> Any:
+    """Read JSON. Raises: Invalid."""
     try:
-        return msgspec.json.decode(call.body)
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"the body is not JSON: {error} (texts are written in double quotes)") from None
 

@@ -50,6 +50,13 @@ def entity(model: Model, application_key: str, key: str) -> Entity:
     return named
 
 
+def there(entity: Entity, call: Call) -> Holds:
+    """Answer for how long a path goes on to name this entity, which `call` has found."""
+    if (entity.application, entity.id) != (call.params["app"], call.params["entity"]):
+        return lambda views: False  # by a name, which another one may have tomorrow
+    return lambda views: entity.id in views.model.entities
+
+
 def unchanged(entity: Entity, call: Call) -> Holds:
     """Answer for how long an answer holds that tells of one entity alone, found by `call`."""
     if (entity.application, entity.id) != (call.params["app"], call.params["entity"]):

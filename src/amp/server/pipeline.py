@@ -19,7 +19,7 @@ from amp.kit.errors import AmpError, Missing
 from amp.kit.ids import Entropy
 from amp.plane.views import HaState, Views
 from amp.server import errors, freshness, ha_gate
-from amp.server.again import Again, Lasting, may_be_kept
+from amp.server.again import Again, may_be_kept
 from amp.server.auth import REALM, Authenticator, Refused
 from amp.server.entitlements import Level, Right, level_of
 from amp.server.errors import Forbidden, TooLarge
@@ -52,7 +52,7 @@ class Pipeline:
         self._settings = settings
         self._authenticator = Authenticator(settings, clock, entropy)
         self._levels: dict[str | None, Level] = {}  # only of users who have logged in: there are no others
-        self.again = Again(views, lambda: self._authenticator.slows, entropy)
+        self.again = Again(views, lambda: self._authenticator.slows, self._failed, entropy)
 
     @property
     def settings(self) -> Settings:
@@ -67,6 +67,15 @@ class Pipeline:
         self._levels.clear()
         self.again.forget()
 
+    def _failed(self, problem: BaseException) -> Response:
+        """Answer a write that was begun without the pipeline and has failed."""
+        if isinstance(problem, AmpError):
+            response = errors.answer(problem, self._entropy)
+        else:
+            response = errors.bug(problem, self._entropy)
+        response.raw_headers += _HEADERS
+        return response
+
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         try:
@@ -78,10 +87,9 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  the edge: a bug becomes a 500 with a reference, and a log entry
             response = errors.bug(error, self._entropy)
         response.raw_headers += _HEADERS
-        if isinstance(response, Lasting):
-            query = request.scope["query_string"]
-            target = request.scope["raw_path"] + (b"?" + query if query else b"")
-            self.again.keep(target, request.scope["headers"], response)
+        query = request.scope["query_string"]
+        target = request.scope["raw_path"] + (b"?" + query if query else b"")
+        self.again.keep(request.method, target, request.scope["headers"], response)
         response.raw_headers.append((b"amp-term", b"%d" % self._views.term))
         response.raw_headers.append((b"amp-seq", b"%d" % self._views.seq))
         return response

@@ -12,13 +12,14 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from amp.kit.errors import Conflict, Invalid
 from amp.server.again import Again
-from amp.server.wire import wired
+from amp.server.wire import Wire
 
 _GRACE = 5
 
@@ -62,7 +63,7 @@ async def serve(app: ASGIApp, sock: socket.socket, stopping: asyncio.Event, agai
     """Serve on a bound socket until `stopping` is set; what `again` can answer does not reach the application."""
     config = uvicorn.Config(
         app,
-        http=wired(again) if again is not None else "httptools",
+        http=partial(Wire, again) if again is not None else "httptools",  # type: ignore[arg-type]  # called, as a type
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=_GRACE,

@@ -62,6 +62,10 @@ class FakePlane:
             self.leading = False
         return self.seq
 
+    def submit(self, changes: Sequence[AnyChange]) -> asyncio.Future[int]:
+        """Commit, soon."""
+        return asyncio.ensure_future(self.commit(changes))
+
     def observe(self, changes: Sequence[AnyChange]) -> None:
         """Apply what was seen; nothing when not leading."""
         if self.leading:

@@ -7,7 +7,7 @@ Blueprints are read and planned by the real code; effectors end at once, except 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -189,7 +189,10 @@ class FakeControl:
 
 
 class FakeRequests:
-    """Writes straight into the model of `views`. `held`: effectors that run until `release` is called."""
+    """Writes straight into the model of `views`. `held`: effectors that run until `release` is called.
+
+    What is begun waits at `gate` (`gated` counts), and fails by `failure`.
+    """
 
     def __init__(self, views: FakeViews, registry: Registry, entropy: Entropy, now_ms: int = 1_700_000_000_000) -> None:
         self._views = views
@@ -200,6 +203,9 @@ class FakeRequests:
         self.results: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.live: dict[TaskId, Mapping[str, str]] = {}
+        self.gate: asyncio.Event | None = None
+        self.gated = 0
+        self.failure: AmpError | None = None
         self._ended: dict[TaskId, asyncio.Event] = {}
 
     async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
@@ -284,6 +290,25 @@ class FakeRequests:
         """Set sensors."""
         self._check_leads()
         await self._views.apply([c.SensorSet(entity, name, value, self._now_ms) for name, value in values.items()])
+
+    def begin_sensors(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
+        """Set sensors, soon."""
+        self._check_leads()
+        return asyncio.ensure_future(self._counted(self.set_sensors(entity, values)))
+
+    def begin_config(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
+        """Set config, soon."""
+        self._check_leads()
+        return asyncio.ensure_future(self._counted(self.set_config(entity, values)))
+
+    async def _counted(self, write: Awaitable[None]) -> int:
+        if self.gate is not None:
+            self.gated += 1
+            await self.gate.wait()
+        await write
+        if self.failure is not None:
+            raise self.failure
+        return self._views.seq
 
     async def clear_sensor(self, entity: EntityId, name: str) -> None:
         """Remove a sensor."""

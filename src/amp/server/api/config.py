@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.responses import Response
@@ -12,8 +13,9 @@ from amp.model.registry import Registry
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
+from amp.server.again import Repeatable
 from amp.server.answers import JSON, TEXT, as_json, by_type, nothing
-from amp.server.bodies import json_map, json_value
+from amp.server.bodies import json_map, read_json
 from amp.server.entitlements import Right
 from amp.server.routing import Call, Route
 from amp.server.sensitive import masked, shown
@@ -65,7 +67,15 @@ class Config:
 
     async def set_one(self, call: Call) -> Response:
         """Set a value; with `recurse`, of everything below too."""
-        return await self._set(call, {call.params["key"]: json_value(call)})
+        if call.flag("recurse"):
+            return await self._set(call, {call.params["key"]: read_json(call.body)})
+        entity, key = self._entity(call), call.params["key"]
+
+        def write(body: bytes) -> asyncio.Future[int]:
+            return self._requests.begin_config(entity.id, {key: read_json(body)})
+
+        await write(call.body)
+        return Repeatable(write, lookup.there(entity, call))
 
     async def _set(self, call: Call, values: dict[str, Any]) -> Response:
         entity = self._entity(call)

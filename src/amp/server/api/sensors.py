@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.responses import Response
@@ -11,9 +12,9 @@ from amp.model.registry import BOOLEAN, INTEGER, MAP, OBJECT, STRING, Registry, 
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
-from amp.server.again import lasting
+from amp.server.again import Repeatable, lasting
 from amp.server.answers import JSON, TEXT, as_json, by_type, nothing, raw
-from amp.server.bodies import json_map, json_value
+from amp.server.bodies import json_map, read_json
 from amp.server.entitlements import Right
 from amp.server.routing import Call, Route
 from amp.server.shapes.entities import sensor_summary
@@ -75,8 +76,13 @@ class Sensors:
 
     async def set_one(self, call: Call) -> Response:
         """Set a sensor."""
-        await self._requests.set_sensors(self._entity(call).id, {call.params["sensor"]: json_value(call)})
-        return nothing()
+        entity, name = self._entity(call), call.params["sensor"]
+
+        def write(body: bytes) -> asyncio.Future[int]:
+            return self._requests.begin_sensors(entity.id, {name: read_json(body)})
+
+        await write(call.body)
+        return Repeatable(write, lookup.there(entity, call))
 
     async def clear(self, call: Call) -> Response:
         """Remove a sensor's value."""

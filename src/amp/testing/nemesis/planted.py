@@ -27,18 +27,20 @@ def early() -> None:
     """Answer a write when it has been handed over, not when it is durable."""
     from amp.plane.journaling import Journaling  # a node without a bug loads nothing more than it needs
 
-    durable = Journaling.commit
-    kept: set[asyncio.Task[int]] = set()
+    durable = Journaling.submit
+    kept: set[asyncio.Future[int]] = set()
 
-    async def commit(self: Journaling, changes: Sequence[AnyChange]) -> int:
-        if any(getattr(each, "name", "").startswith("nemesis.") for each in changes):
-            task = asyncio.get_running_loop().create_task(durable(self, changes))
-            kept.add(task)
-            task.add_done_callback(kept.discard)
-            return 0
-        return await durable(self, changes)
+    def submit(self: Journaling, changes: Sequence[AnyChange]) -> asyncio.Future[int]:
+        written = durable(self, changes)
+        if not any(getattr(each, "name", "").startswith("nemesis.") for each in changes):
+            return written
+        kept.add(written)
+        written.add_done_callback(kept.discard)
+        early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        early.set_result(0)
+        return early
 
-    Journaling.commit = commit  # type: ignore[method-assign]
+    Journaling.submit = submit  # type: ignore[method-assign]
 
 
 def lease() -> None:
