@@ -112,7 +112,7 @@ class Home:
         done = self.script("start", "amp")
         assert done.returncode == 0, done.stderr + self.log()
         if state is not None:
-            assert f"AMP is running as {state} at {self.url}" in done.stdout
+            assert f"AMP is running as {state} at {self.url}" in done.stdout, done.stdout + self.log()[-2000:]
         return self
 
     def stop(self) -> None:

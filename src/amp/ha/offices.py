@@ -32,11 +32,11 @@ class Offices:
         return len(self._read())
 
     def taken(self, node: str, at_ms: int) -> None:
-        """Note that a node takes office. Writes a file: not for the event loop."""
+        """Note that a node takes office. Writes a line to a small file."""
         self._write([*self._read()[-10:], {"node": node, "at": at_ms}])
 
     def settled(self) -> None:
-        """Forget what was: an office lasted, or ended in good order. Writes a file: not for the event loop."""
+        """Forget what was: an office lasted, or ended in good order."""
         self._write([])
 
     def _read(self) -> list[object]:

@@ -151,6 +151,9 @@ class PlaneNode(Holder):
         """Begin to act."""
         if self.make_leader is None or self._stopping:
             return
+        if self.offices is not None:
+            # A line in a small file, written here and now: whatever comes next may be what kills this process.
+            self.offices.taken(self.machine.identity.node, self._clock.read().wall_ms)
         self.leader = self.make_leader(term)
         self._office = asyncio.get_running_loop().create_task(
             self._lead(self.leader, self.make_leader, term), name=f"office of term {term}"
@@ -194,12 +197,10 @@ class PlaneNode(Holder):
         return lost
 
     async def _last(self) -> None:
-        """Note that this office begins, and when it has lasted (E9)."""
-        if self.offices is None:
-            return
-        await asyncio.to_thread(self.offices.taken, self.machine.identity.node, self._clock.read().wall_ms)
+        """Note when this office has lasted (E9)."""
         await asyncio.sleep(SETTLED)
-        await asyncio.to_thread(self.offices.settled)
+        if self.offices is not None:
+            await asyncio.to_thread(self.offices.settled)
 
     def moved(self) -> None:
         """Something about the node may have changed: note its state, and tell readers."""
