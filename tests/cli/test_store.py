@@ -404,3 +404,13 @@ def test_adopt_leaves_a_whole_store_alone(plane: Path, amp: Amp) -> None:
     before = contents(plane)
     code, _, err = amp("store", "adopt", plane, "--above", 9, "--yes")
     assert (code, "there is nothing to adopt" in err, contents(plane) == before) == (1, True, True)
+
+
+# ---- raise
+
+
+def test_raise_says_when_there_is_nothing_to_raise(plane: Path, amp: Amp) -> None:
+    before = contents(plane)
+    code, out, err = amp("store", "raise", plane)
+    assert (code, err, contents(plane) == before) == (0, "", True)
+    assert out == "The plane writes format 1, the newest that this version knows: nothing to raise.\n"

@@ -7,6 +7,7 @@ from cyclopts import App
 from amp.cli.store import repair, verify
 from amp.cli.store_adopt import adopt
 from amp.cli.store_copy import backup, restore
+from amp.cli.store_raise import raise_format
 from amp.cli.store_show import store_cat, store_ls
 
 store = App(name="store", help="Look after what planes have written: check, list, copy, repair.")
@@ -17,3 +18,4 @@ store.command(backup, name="backup")
 store.command(restore, name="restore")
 store.command(repair, name="repair")
 store.command(adopt, name="adopt")
+store.command(raise_format, name="raise")

@@ -21,7 +21,7 @@ from amp.kit.clock import Clock
 from amp.kit.errors import Conflict, Invalid, Missing, Unavailable
 from amp.kit.ids import Entropy, nonce, random_id
 from amp.store.objects import Objects
-from amp.store.segment import NO_HASH, Header, Position, build, segment_key
+from amp.store.segment import FIRST_FORMAT, NO_HASH, Header, Position, build, segment_key
 
 #: What the elections of a plane without any segment are counted by, in ms.
 _TIMEOUT_MS = 30_000
@@ -131,5 +131,6 @@ def _header(
         prev=head.hash if head is not None else NO_HASH,
         timeout_ms=made.timeout_ms,
         members=[] if kind == "elect" else None,
+        format=head.header.format if head is not None else FIRST_FORMAT,
         at=clock.read().wall_ms,
     )

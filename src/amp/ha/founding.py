@@ -7,7 +7,7 @@ import msgspec
 from amp.kit.errors import Invalid, Unavailable
 from amp.kit.ids import Entropy, random_id
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import FORMAT, Damaged, seal, unseal
+from amp.store.segment import FIRST_FORMAT, Damaged, seal, unseal
 
 KEY = "plane"
 
@@ -20,7 +20,7 @@ class Founding(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str | None = None
     birth: str | None = None
     probed: str | None = None
-    format: int = FORMAT
+    format: int = FIRST_FORMAT
     at: int = 0
 
 

@@ -12,6 +12,7 @@ from amp.ha import events as ev
 from amp.ha import following, switching
 from amp.ha.appender import Append, Need
 from amp.ha.election import Ground
+from amp.ha.formats import raised
 from amp.ha.lease import Lease, leader_elapsed, standby_elapsed
 from amp.ha.members import ranked, successor_of
 from amp.ha.modes import HaMode, NodeState
@@ -51,10 +52,20 @@ def _append(node: Node, kind: str, body: bytes = b"", batch: int | None = None, 
         to=0 if kind == "reset" else None,
         at=node.now.wall_ms,
         more=more,
+        format=_format(node),
     )
     data, segment = build(header, body)
     node.append = Append(segment, data, node.now, batch)
     node.out.append(ev.Create(header.seq, 1, data))
+
+
+def _format(node: Node) -> int:
+    """U1: the format that is written next; only a leader in office raises it."""
+    newest, before = node.identity.max_format, node.log.head
+    if before is None:
+        return newest
+    active = before.header.format
+    return raised(active, newest, node.roster, node.joined_at, node.now) if node.in_office else active
 
 
 def _members(node: Node, kind: str) -> list[Member]:
@@ -67,6 +78,7 @@ def _members(node: Node, kind: str) -> list[Member]:
         state=NodeState.MASTER.value,
         priority=node.priority,
         version=own.version,
+        max_format=own.max_format,
         last=node.ranks_last(node.now),
     )
     if kind != "elect" and node.listed_at is not None and node.roster.seen:

@@ -15,6 +15,7 @@ from typing import Any
 
 from amp.ha import events as ev
 from amp.ha import following, leading
+from amp.ha.formats import present
 from amp.ha.lease import standby_elapsed
 from amp.ha.node import Check, Identity, Node, Phase
 from amp.kit.clock import Reading
@@ -66,6 +67,9 @@ def _priority_set(node: Node, event: ev.PrioritySet) -> None:
 
 def _listed(node: Node, event: ev.Listed) -> None:
     node.roster = node.roster.updated(event.records, node.now, node.log.seq)
+    there = present(event.records)
+    if there != node.present or node.joined_at is None:
+        node.present, node.joined_at = there, node.now
 
 
 def _load_failed(node: Node, event: ev.LoadFailed) -> None:

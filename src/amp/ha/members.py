@@ -15,7 +15,7 @@ import msgspec
 from amp.ha.lease import standby_elapsed
 from amp.ha.modes import HaMode, NodeState
 from amp.kit.clock import Reading
-from amp.store.segment import FORMAT, Member
+from amp.store.segment import FIRST_FORMAT, Member
 
 #: So long a node of an instance that died of leading again and again ranks last, in seconds (E9).
 LAST_FOR = 600.0
@@ -23,8 +23,9 @@ LAST_FOR = 600.0
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a node says of itself. `counter` grows with each writing; `seq`, `term`, `hash`: what it has read last;
-    `over`: the term it led and has ceased to; `ask`: the term whose leader it asks to hand over; `last`: it lets all
-    others go first (E9); `at`, `started`: by its own wall clock, ms, for people."""
+    `over`: the term it led and has ceased to; `ask`: the term whose leader it asks to hand over; `raise_to`: the format
+    that an operator asks for (U1); `last`: it lets all others go first (E9); `at`, `started`: by its own wall clock,
+    ms, for people."""
 
     id: str
     instance: str
@@ -42,7 +43,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     over: int | None = None
     ask: int | None = None
     last: bool = False
-    max_format: int = FORMAT
+    max_format: int = FIRST_FORMAT
+    raise_to: int = 0
     started: int = 0
     at: int = 0
 

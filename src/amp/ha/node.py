@@ -19,7 +19,7 @@ from amp.ha.members import LAST_FOR, Record, Roster
 from amp.ha.modes import HaMode, NodeState
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
-from amp.store.segment import Segment
+from amp.store.segment import FORMAT, Segment
 
 
 class Phase(enum.StrEnum):
@@ -85,6 +85,7 @@ class Identity:
     exit_on_failure: bool = True
     local: bool = False
     priority: int = 0
+    max_format: int = FORMAT
     started_ms: int = 0
     dead: frozenset[str] = frozenset()  # earlier runs of this instance that are proven dead (E8)
     unlucky: bool = False  # earlier runs of this instance died of leading (E9)
@@ -150,6 +151,8 @@ class Node:
         self.written: tuple[Any, ...] | None = None
         self.record_at: Reading | None = None
         self.listed_at: Reading | None = None
+        self.present: frozenset[str] = frozenset()  # nodes that are not over, at the last listing
+        self.joined_at: Reading | None = None  # when that changed last (U1)
         self.now = Reading(0.0, 0.0, 0.0)
         self.out: list[ev.Action] = []
 
@@ -297,6 +300,7 @@ class Node:
             mode=self.mode.value,
             state=state.value,
             priority=self.priority,
+            max_format=own.max_format,
             last=self.ranks_last(self.now),
             version=own.version,
             counter=self.counter,

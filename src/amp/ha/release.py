@@ -90,5 +90,6 @@ def _resignation(head: Position, dead: str, successor: str | None, clock: Clock,
         clean=True,
         successor=successor,
         at=clock.read().wall_ms,
+        format=last.format,
         released=True,
     )

@@ -59,6 +59,7 @@ async def save(objects: Objects, log: Log, model: Model, clock: Clock) -> Snapsh
         posts=list(log.posts),
         members=list(log.members),
         has_state=log.has_state,
+        format=head.header.format,
         at=clock.read().wall_ms,
     )
     frozen = model.copy()

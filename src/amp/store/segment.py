@@ -16,8 +16,9 @@ import msgspec
 
 from amp.kit.errors import Internal, Invalid
 
-#: The format that this version writes, and the newest that it reads (U1, U2).
+#: The newest format that this version reads and writes (U1, U2), and that of an object which does not say.
 FORMAT = 1
+FIRST_FORMAT = 1
 NO_HASH = "0" * 64
 _MAGIC = b"AMP1 "
 _PREFIX = len(_MAGIC) + 64 + 1
@@ -45,7 +46,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str = "HOT_STANDBY"
     priority: int = 0
     version: str = ""
-    max_format: int = FORMAT
+    max_format: int = FIRST_FORMAT
     hot: bool = True
     last: bool = False  # ranks behind all others (E9)
 
@@ -63,7 +64,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     nonce: str
     prev: str
     timeout_ms: int
-    format: int = FORMAT
+    format: int = FIRST_FORMAT
     in_office: bool = False
     members: list[Member] | None = None
     clean: bool = False
@@ -87,7 +88,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     posts: list[tuple[int, int]] = []
     members: list[Member] = []
     has_state: bool = False
-    format: int = FORMAT
+    format: int = FIRST_FORMAT
     at: int = 0
 
 
@@ -98,7 +99,7 @@ class Boundary(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int
     term: int
     node: str
-    format: int = FORMAT
+    format: int = FIRST_FORMAT
     at: int = 0
 
 
@@ -193,7 +194,7 @@ def unseal(data: bytes, key: str, kind: type[S]) -> tuple[S, bytes, str]:
 def _check_format(raw: bytes, key: str) -> None:
     try:
         stated: Any = msgspec.json.decode(raw)
-        written = stated.get("format", FORMAT)
+        written = stated.get("format", FIRST_FORMAT)
     except (msgspec.DecodeError, AttributeError) as problem:
         raise Damaged(key, "its header is not JSON") from problem
     if isinstance(written, int) and written > FORMAT:
@@ -235,6 +236,8 @@ def check_follows(segment: Segment, before: Position | None, plane: str) -> None
         raise Internal(f"segment {new.seq} was checked against segment {old.seq}")
     if new.prev != before.hash:
         raise Damaged(key, f"it follows a segment {new.prev[:12]}..., but {segment_key(old.seq)} is {before.hash[:12]}")
+    if new.format < old.format:
+        raise Damaged(key, f"it has format {new.format} after format {old.format}")
     if new.kind == "elect":
         if new.term <= old.term:
             raise Damaged(key, f"it elects for term {new.term} after term {old.term}")
