@@ -18,6 +18,7 @@ from amp.testing.nemesis.servers import Server
 from amp.testing.nemesis.wire import Answer, Link, Lost, Unsent
 
 _WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.1, 0.1, 0.03, 0.03
+_RESTART_PAUSE, _RESTARTED = 0.5, 30.0
 _PATIENCE = 1.0  # seconds that a client waits for an answer
 _SENSORS = 4
 
@@ -175,11 +176,26 @@ async def _look_once(scene: Scene, server: Server, link: Link, limit: float) -> 
 
 
 async def restart(scene: Scene, app: str, entity: str) -> None:
-    """Have a process restarted again and again, so that the master's hands are never still."""
+    """Have a process restarted again and again, one after the other, so that the master's hands are never still."""
     while True:
         if scene.master is not None:
-            await tell(scene.master.link(), f"applications/{app}/entities/{entity}/effectors/restart?timeout=0", b"{}")
-        await asyncio.sleep(1.0)
+            path = f"applications/{app}/entities/{entity}/effectors/restart?timeout=0"
+            answer = await tell(scene.master.link(), path, b"{}")
+            if answer is not None and answer.status in (200, 202):
+                await _ended(scene, json.loads(answer.body)["id"])
+        await asyncio.sleep(_RESTART_PAUSE)
+
+
+async def _ended(scene: Scene, task: str) -> None:
+    """Wait for the end of a task on whoever leads, for a while: what comes faster than it is done would pile up."""
+    end = scene.clock.read().raw + _RESTARTED
+    while scene.master is not None and scene.clock.read().raw < end:
+        answer = await tell(scene.master.link(), f"activities/{task}", b"", method="GET")
+        if answer is not None and (
+            answer.status == 404 or (answer.status == 200 and "endTimeUtc" in json.loads(answer.body))
+        ):
+            return
+        await asyncio.sleep(_RESTART_PAUSE)
 
 
 async def tell(

@@ -81,7 +81,7 @@ class Striker:
             answer = await link.ask(
                 "POST", "server/ha/state", b"mode=MASTER", kind=form, limit=_PROMOTED, more=anywhere
             )
-            if answer.status != 200:
+            if answer.status not in (200, 503):  # it may say that it has not come to pass, and to look and ask again
                 self._scene.odd(f"{server.run} was promoted and said {answer.status} {answer.body!r}", link.now())
         except (Unsent, Lost) as problem:
             self._scene.odd(f"{server.run} was promoted and did not answer: {problem!r}", link.now())
