@@ -118,9 +118,9 @@ Ask = Callable[[Office], Coroutine[Any, Any, Any]]
         (lambda o: o.door.set_sensors(EntityId("x"), {"a": 1}), Missing, "'x'"),
         (lambda o: o.door.set_sensors(o.id("v"), {"pid": "many"}), Invalid, "whole number"),
         (lambda o: o.door.clear_sensor(EntityId("x"), "a"), Missing, "'x'"),
-        (lambda o: o.door.set_config(EntityId("x"), {"a": 1}), Missing, "'x'"),
-        (lambda o: o.door.set_config(o.id("v"), {"start.timeout": "soon"}), Invalid, "'start.timeout'"),
-        (lambda o: o.door.set_config(o.id("v"), {"files.runtime": {}}), Invalid, "not supported by this version"),
+        (lambda o: o.door.set_config([EntityId("x")], {"a": 1}), Missing, "'x'"),
+        (lambda o: o.door.set_config([o.id("v")], {"start.timeout": "soon"}), Invalid, "'start.timeout'"),
+        (lambda o: o.door.set_config([o.id("v")], {"files.runtime": {}}), Invalid, "not supported by this version"),
         (lambda o: o.door.rename(o.id("e"), " "), Invalid, "empty"),
         (lambda o: o.door.set_tags(EntityId("x"), []), Missing, "'x'"),
     ],
@@ -138,7 +138,7 @@ async def test_small_changes_are_committed(office: Office) -> None:
     door, e = office.door, office.id("e")
     await door.set_sensors(e, {"text": "a", "map": {"x": [1]}})
     await door.clear_sensor(e, "text")
-    await door.set_config(e, {"free": 1, "defaultDisplayName": 5})
+    await door.set_config([e], {"free": 1, "defaultDisplayName": 5})
     await door.set_tags(e, ["t", {"a": 1}])
     await door.rename(e, "other")
     await door.set_access(False)

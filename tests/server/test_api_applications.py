@@ -343,7 +343,7 @@ async def test_config(node: Node) -> None:
 
 async def test_config_that_is_not_inherited(node: Node) -> None:
     app = await node.deploy("name: a\niconUrl: https://example.org/i.png\nservices: [{type: BasicEntity, name: e}]\n")
-    await node.requests.set_config(app, {"iconUrl": "https://example.org/j.png"})  # type: ignore[arg-type]
+    await node.requests.set_config([app], {"iconUrl": "https://example.org/j.png"})  # type: ignore[list-item]
     icon = await node.get(f"/applications/{app}/entities/{app}/icon")
     assert (icon.status_code, icon.headers["location"]) == (307, "https://example.org/j.png")
     assert (await node.get(f"/applications/{app}/entities/{app}/config/iconUrl")).json() == "https://example.org/j.png"

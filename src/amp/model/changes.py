@@ -139,6 +139,12 @@ class TaskResumed(Change, frozen=True, gc=False):
     at_ms: int = 0
 
 
+class TaskRecalled(Change, frozen=True, gc=False):
+    """A client cancelled a task, or a part of one: whoever leads ends it."""
+
+    id: TaskId
+
+
 class StepStarted(Change, frozen=True, gc=False):
     """A step of a task is about to begin; written before anything of it happens outside.
 
@@ -188,6 +194,29 @@ class AccessSet(Change, frozen=True, gc=False):
     location_provisioning_allowed: bool
 
 
+class RequestAnswered(Change, frozen=True, gc=False):
+    """A request that carried a key was answered so; it is in the commit that does the request's work.
+
+    `path`: with its segments percent-encoded; `digest`: hex SHA-256 of what was sent; `location`: a path; `answer`: the
+    body, empty where there was none or where it was too long to be kept.
+    """
+
+    user: str
+    method: str
+    path: str
+    key: str
+    digest: str
+    status: int
+    location: str = ""
+    answer: str = ""
+
+
+class AnswersForgotten(Change, frozen=True, gc=False):
+    """So many of the oldest answers to requests with a key are no longer known."""
+
+    count: int
+
+
 class PlaneReset(Change, frozen=True, gc=False):
     """The state before this is void: the plane begins anew, empty (persistMode=CLEAN)."""
 
@@ -206,9 +235,12 @@ AnyChange = (
     | LocationRemoved
     | TaskStarted
     | TaskResumed
+    | TaskRecalled
     | StepStarted
     | StepEnded
     | TaskEnded
     | AccessSet
+    | RequestAnswered
+    | AnswersForgotten
     | PlaneReset
 )

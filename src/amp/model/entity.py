@@ -77,7 +77,10 @@ class Resumption(Struct, frozen=True, gc=False):
 
 
 class Task(Struct, frozen=True, gc=False):
-    """One run of an effector or a part of one. `status`: running | completed | failed | cancelled | interrupted."""
+    """One run of an effector or a part of one. `status`: running | completed | failed | cancelled | interrupted.
+
+    `recalled`: a client cancelled it, while it ran.
+    """
 
     id: TaskId
     entity: EntityId
@@ -99,3 +102,4 @@ class Task(Struct, frozen=True, gc=False):
     work: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     steps: tuple[Step, ...] = ()
     resumed: tuple[Resumption, ...] = ()
+    recalled: bool = False

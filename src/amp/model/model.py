@@ -11,6 +11,7 @@ Changes that make an empty model equal to this one, which is what a snapshot hol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,6 +28,15 @@ EXPECTED = "service.state.expected"
 #: Of so many removed entities it is known whose children they were.
 _REMOVALS = 1000
 
+#: A request with a key, by which a repetition is known: user, method, path, key.
+AnswerKey = tuple[str, str, str, str]
+
+
+def answer_size(answer: c.RequestAnswered) -> int:
+    """Answer about how many bytes a kept answer takes in memory."""
+    texts = (answer.user, answer.path, answer.key, answer.location, answer.answer)
+    return 500 + sum(map(len, texts))
+
 
 class Model:
     """Entities, locations and tasks by id, in order of arrival. Values are frozen; only `apply` changes the maps."""
@@ -37,6 +47,9 @@ class Model:
         self.tasks: dict[TaskId, Task] = {}
         self.tasks_of: dict[EntityId, list[TaskId]] = {}
         self.location_provisioning_allowed = True
+        self.answers: dict[AnswerKey, c.RequestAnswered] = {}
+        self.answers_taken = 0  # how many came to this model, those included that are forgotten
+        self.answers_size = 0
         # What follows from these, kept so that nobody has to look through all of them.
         self.roots: dict[EntityId, None] = {}
         self.running: dict[TaskId, None] = {}
@@ -56,6 +69,7 @@ class Model:
         copy.entities, copy.locations, copy.tasks = self.entities.copy(), self.locations.copy(), self.tasks.copy()
         copy.roots = self.roots.copy()
         copy.location_provisioning_allowed = self.location_provisioning_allowed
+        copy.answers, copy.answers_taken, copy.answers_size = dict(self.answers), self.answers_taken, self.answers_size
         return copy
 
     def applications(self) -> Iterator[Entity]:
@@ -91,6 +105,7 @@ class Model:
                 yield from _entity_changes(entity)
         for task in self.tasks.values():
             yield from _task_changes(task)
+        yield from self.answers.values()
 
     def _replace(self, entity: EntityId, **fields: Any) -> None:
         known = self.entities.get(entity)
@@ -268,6 +283,11 @@ class Model:
             again = Resumption(change.node, change.term, change.at_ms)
             self.tasks[change.id] = replace(task, resumed=(*task.resumed, again))
 
+    def _task_recalled(self, change: c.TaskRecalled) -> None:
+        task = self.tasks.get(change.id)
+        if task is not None and task.status == "running":
+            self.tasks[change.id] = replace(task, recalled=True)
+
     def _step_started(self, change: c.StepStarted) -> None:
         task = self.tasks.get(change.task)
         if task is None or any(step.id == change.id for step in task.steps):
@@ -341,6 +361,17 @@ class Model:
     def _access_set(self, change: c.AccessSet) -> None:
         self.location_provisioning_allowed = change.location_provisioning_allowed
 
+    def _request_answered(self, change: c.RequestAnswered) -> None:
+        identity = (change.user, change.method, change.path, change.key)
+        if identity not in self.answers:  # what was answered first stays the answer
+            self.answers[identity] = change
+            self.answers_taken += 1
+            self.answers_size += answer_size(change)
+
+    def _answers_forgotten(self, change: c.AnswersForgotten) -> None:
+        for identity in list(islice(self.answers, change.count)):
+            self.answers_size -= answer_size(self.answers.pop(identity))
+
     def _plane_reset(self, change: c.PlaneReset) -> None:
         self.__init__()  # type: ignore[misc]  # an empty model is what __init__ makes
 
@@ -391,6 +422,8 @@ def _task_changes(task: Task) -> Iterator[c.AnyChange]:
     )
     for again in task.resumed:
         yield c.TaskResumed(task.id, again.node, again.term, again.at_ms)
+    if task.recalled:
+        yield c.TaskRecalled(task.id)
     for step in task.steps:
         yield c.StepStarted(
             task=task.id,
@@ -424,10 +457,13 @@ _APPLY: dict[type[c.Change], Callable[[Model, Any], None]] = {
     c.LocationRemoved: Model._location_removed,
     c.TaskStarted: Model._task_started,
     c.TaskResumed: Model._task_resumed,
+    c.TaskRecalled: Model._task_recalled,
     c.StepStarted: Model._step_started,
     c.StepEnded: Model._step_ended,
     c.TaskEnded: Model._task_ended,
     c.AccessSet: Model._access_set,
+    c.RequestAnswered: Model._request_answered,
+    c.AnswersForgotten: Model._answers_forgotten,
     c.PlaneReset: Model._plane_reset,
 }
 #: Changes that say nothing of who is whose child.

@@ -1,7 +1,8 @@
 """The one door from clients to the model: checks a request against the model, then commits it or begins a task.
 
-Implements `plane.requests.Requests`. Every method returns once its Changes are durable. It decides nothing about
-leadership: the recorder refuses where this node does not lead.
+Implements `plane.requests.Requests`. Every method returns once its Changes are durable; where a receipt is wanted, the
+answer is in the commit that does the work, and not in one of its own. It decides nothing about leadership: the recorder
+refuses where this node does not lead.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from amp.model import changes as c
 from amp.model.entity import Entity
 from amp.model.registry import EntityType, Registry
 from amp.plane.leader import Leader
+from amp.plane.receipts import Receipt, with_answer
 from amp.plane.recorder import Recorder
 from amp.plane.views import Views
-from amp.tasks.runner import Run
+from amp.tasks.runner import Run, Whole
 from amp.tasks.task import Order
 
 
@@ -46,7 +48,9 @@ class Door:
         self._entropy = entropy
         self._leader_now = leader
 
-    async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
+    async def deploy(
+        self, blueprint: str, *, user: str, app_id: str | None = None, receipt: Receipt | None = None
+    ) -> tuple[EntityId, TaskId]:
         """Add an application and start it in the background."""
         leader = self._leader()
         spec = parse_application(blueprint, self._registry)
@@ -64,10 +68,19 @@ class Door:
         async def start(run: Run) -> None:
             await lifecycle.body(leader.around, order)(run)
 
-        return root, await leader.begin(order, start, changes)
+        def whole(started: c.TaskStarted) -> list[c.AnyChange]:
+            return with_answer(receipt, self._views.model, None, [*changes, started], (root, started.id))
+
+        return root, await leader.begin(order, start, whole)
 
     async def add_children(
-        self, parent: EntityId, blueprint: str, *, user: str, start: bool | None = None
+        self,
+        parent: EntityId,
+        blueprint: str,
+        *,
+        user: str,
+        start: bool | None = None,
+        receipt: Receipt | None = None,
     ) -> tuple[list[EntityId], TaskId | None]:
         """Add the blueprint's services below `parent`; start them unless `start` is False."""
         leader = self._leader()
@@ -89,7 +102,7 @@ class Door:
             new.append(child)
             changes += added
         if start is False:
-            await self._recorder.commit(changes)
+            await self._commit(receipt, parent, changes, (new, None))
             return new, None
         startable = [child for child, spec in zip(new, specs, strict=True) if spec.type.lifecycle]
 
@@ -100,9 +113,13 @@ class Door:
             user=user,
             work=lifecycle.bring_up(startable),
         )
-        return new, await leader.begin(order, along=changes)
 
-    async def delete_application(self, application: EntityId, *, user: str) -> TaskId:
+        def whole(started: c.TaskStarted) -> list[c.AnyChange]:
+            return with_answer(receipt, self._views.model, parent, [*changes, started], (new, started.id))
+
+        return new, await leader.begin(order, whole=whole)
+
+    async def delete_application(self, application: EntityId, *, user: str, receipt: Receipt | None = None) -> TaskId:
         """Stop an application and forget it, in the background."""
         entity = self._entity(application)
         if not entity.is_application:
@@ -113,15 +130,25 @@ class Door:
             f"REST call to destroy application {entity.name} ({entity.id})",
             release=True,
             user=user,
+            receipt=receipt,
         )
 
-    async def expunge(self, entity: EntityId, *, release: bool, user: str) -> TaskId:
+    async def expunge(self, entity: EntityId, *, release: bool, user: str, receipt: Receipt | None = None) -> TaskId:
         """Forget an entity, after a stop where `release` is set, in the background."""
         known = self._entity(entity)
         name = f"expunging {self._shown(known)}"
-        return await self._forget(known, name, f"Expunging {known.name} ({entity})", release=release, user=user)
+        description = f"Expunging {known.name} ({entity})"
+        return await self._forget(known, name, description, release=release, user=user, receipt=receipt)
 
-    async def invoke(self, entity: EntityId, effector: str, parameters: dict[str, Any], *, user: str) -> TaskId:
+    async def invoke(
+        self,
+        entity: EntityId,
+        effector: str,
+        parameters: dict[str, Any],
+        *,
+        user: str,
+        receipt: Receipt | None = None,
+    ) -> TaskId:
         """Begin an effector."""
         known = self._entity(entity)
         declared = self._kind(known).effector(effector)
@@ -129,7 +156,8 @@ class Door:
             raise Missing(f"Entity '{entity}' has no effector with name '{effector}'")
         lifecycle.arguments(declared, parameters)  # refused before anything is written
         given = {name: value for name, value in parameters.items() if name}
-        return await self._leader().begin(lifecycle.called(entity, known.name, effector, given, user))
+        order = lifecycle.called(entity, known.name, effector, given, user)
+        return await self._leader().begin(order, whole=self._beginning(receipt, entity))
 
     async def wait_task(self, task: TaskId, timeout: float | None) -> bool:
         """Wait until a task has ended; False after `timeout` seconds (None: no limit)."""
@@ -143,43 +171,56 @@ class Door:
             raise Fenced("this node stopped leading while the task ran: its end is told by the next master")
         return True
 
-    async def cancel_task(self, task: TaskId) -> bool:
+    async def cancel_task(self, task: TaskId, *, receipt: Receipt | None = None) -> bool:
         """Cancel a task; False when it had ended."""
         known = self._views.model.tasks.get(task)
         if known is None or known.status != "running":
+            await self._commit(receipt, None, [], False)
             return False
-        return await self._leader().cancel(task)
+        leader = self._leader()
+        await self._commit(receipt, None, [c.TaskRecalled(task)], True)
+        await leader.cancel(task)
+        return True
 
     def live_streams(self, task: TaskId) -> Mapping[str, str]:
         """Answer what the command of a task has written until now; nothing unless it runs on this node."""
         leader = self._leader_now()
         return leader.streams(task) if leader is not None else {}
 
-    async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
+    async def set_sensors(self, entity: EntityId, values: dict[str, Any], *, receipt: Receipt | None = None) -> None:
         """Set sensors from outside."""
-        await self.begin_sensors(entity, values)
+        await self._commit(receipt, entity, self._sensors(entity, values))
 
     def begin_sensors(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
         """Check them, and begin to write them."""
+        return self._begin(self._sensors(entity, values))
+
+    def _sensors(self, entity: EntityId, values: dict[str, Any]) -> list[c.AnyChange]:
         known = self._entity(entity)
         updates: dict[str, Any] = {}
         for name, value in values.items():
             sensor = self._kind(known).sensor(name)
             updates[name] = coerce(value, sensor.type) if sensor else value
         changed = {**updates, **(state.updated(known.sensors, updates) if self._kind(known).lifecycle else {})}
-        return self._begin(state.as_changes(known, changed, self._now_ms()))
+        return state.as_changes(known, changed, self._now_ms())
 
-    async def clear_sensor(self, entity: EntityId, name: str) -> None:
+    async def clear_sensor(self, entity: EntityId, name: str, *, receipt: Receipt | None = None) -> None:
         """Remove a sensor's value."""
         self._entity(entity)
-        await self._recorder.commit([c.SensorCleared(entity, name)])
+        await self._commit(receipt, entity, [c.SensorCleared(entity, name)])
 
-    async def set_config(self, entity: EntityId, values: dict[str, Any]) -> None:
-        """Set config values."""
-        await self.begin_config(entity, values)
+    async def set_config(
+        self, entities: Sequence[EntityId], values: dict[str, Any], *, receipt: Receipt | None = None
+    ) -> None:
+        """Set config values of some entities, all of them or none."""
+        changes = [change for entity in entities for change in self._config(entity, values)]
+        await self._commit(receipt, None, changes)
 
     def begin_config(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
         """Check them, and begin to write them."""
+        return self._begin(self._config(entity, values))
+
+    def _config(self, entity: EntityId, values: dict[str, Any]) -> list[c.AnyChange]:
         kind = self._kind(self._entity(entity))
         changes: list[c.AnyChange] = []
         for name, value in values.items():
@@ -192,7 +233,7 @@ class Door:
                 )
             except Invalid as error:
                 raise Invalid(f"Invalid value for '{name}': {error.message}") from None
-        return self._begin(changes)
+        return changes
 
     def _begin(self, changes: Sequence[c.AnyChange]) -> asyncio.Future[int]:
         if changes:
@@ -201,28 +242,45 @@ class Door:
         nothing.set_result(self._views.seq)
         return nothing
 
-    async def rename(self, entity: EntityId, name: str) -> None:
+    async def rename(self, entity: EntityId, name: str, *, receipt: Receipt | None = None) -> None:
         """Change an entity's display name."""
         self._entity(entity)
         if not name.strip():
             raise Invalid("A name cannot be empty")
-        await self._recorder.commit([c.EntityRenamed(entity, name)])
+        await self._commit(receipt, entity, [c.EntityRenamed(entity, name)])
 
-    async def set_tags(self, entity: EntityId, tags: list[Any]) -> None:
+    async def set_tags(self, entity: EntityId, tags: list[Any], *, receipt: Receipt | None = None) -> None:
         """Replace an entity's tags."""
         self._entity(entity)
-        await self._recorder.commit([c.TagsSet(entity, list(tags))])
+        await self._commit(receipt, entity, [c.TagsSet(entity, list(tags))])
 
-    async def set_access(self, location_provisioning_allowed: bool) -> None:
+    async def set_access(self, location_provisioning_allowed: bool, *, receipt: Receipt | None = None) -> None:
         """Allow or forbid provisioning."""
-        await self._recorder.commit([c.AccessSet(location_provisioning_allowed)])
+        await self._commit(receipt, None, [c.AccessSet(location_provisioning_allowed)])
 
-    async def _forget(self, entity: Entity, name: str, description: str, *, release: bool, user: str) -> TaskId:
+    async def _commit(
+        self, receipt: Receipt | None, about: EntityId | None, changes: Sequence[c.AnyChange], done: Any = None
+    ) -> None:
+        """Make Changes durable, and the answer with them; nothing where there is neither."""
+        whole = with_answer(receipt, self._views.model, about, changes, done)
+        if whole:
+            await self._recorder.commit(whole)
+
+    def _beginning(self, receipt: Receipt | None, about: EntityId) -> Whole:
+        def whole(started: c.TaskStarted) -> list[c.AnyChange]:
+            return with_answer(receipt, self._views.model, about, [started], started.id)
+
+        return whole
+
+    async def _forget(
+        self, entity: Entity, name: str, description: str, *, release: bool, user: str, receipt: Receipt | None
+    ) -> TaskId:
         leader = self._leader()
         await leader.recall([each.id for each in self._views.model.descendants(entity.id)])
         stops = release and self._kind(entity).effector("stop") is not None
 
-        return await leader.begin(Order(entity.id, name, description, user=user, work=lifecycle.forget(stops)))
+        order = Order(entity.id, name, description, user=user, work=lifecycle.forget(stops))
+        return await leader.begin(order, whole=self._beginning(receipt, entity.id))
 
     def _leader(self) -> Leader:
         leader = self._leader_now()

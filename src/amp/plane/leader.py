@@ -23,10 +23,11 @@ from amp.locations.localhost import local_machines
 from amp.model import changes as c
 from amp.model.model import Model
 from amp.model.registry import Registry
+from amp.plane.forgetting import forget_old
 from amp.plane.recorder import Recorder
 from amp.plane.takeover import Takeover, reserve, tidy
 from amp.plane.views import Views
-from amp.tasks.runner import Body, Runner
+from amp.tasks.runner import Body, Runner, Whole
 from amp.tasks.task import Order
 
 _LOG = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ class Leader:
                 )
                 await Takeover(self._around, self._recorder, self._runner, self._node, self._term).done()
                 group.create_task(tidy(self._around), name="tidy up")
+                forgetting = forget_old(self._recorder, self._around.model, self._clock, self._around.sleep)
+                group.create_task(forgetting, name="forget old answers")
                 group.create_task(self._sweeping(), name="sweep")
                 self._ready.set()
                 group.create_task(self._scheduler.run(), name="feeds")
@@ -106,9 +109,10 @@ class Leader:
             self._runner = None
             self._ready.set()  # who waits learns that nobody leads here
 
-    async def begin(self, order: Order, body: Body | None = None, along: Sequence[c.AnyChange] = ()) -> TaskId:
+    async def begin(self, order: Order, body: Body | None = None, whole: Whole = lambda started: [started]) -> TaskId:
         """Start a task in the background; without `body` it is the effector that the order names.
 
+        `whole`: given its beginning, answers all that is committed with it, itself included.
         Raises: Missing, Invalid, Fenced, Unavailable.
         """
         runner = await self._office()
@@ -117,7 +121,7 @@ class Leader:
             if order.effector == "stop":
                 below = [each.id for each in self._views.model.descendants(order.entity)]
                 await self.recall(below, lifecycle.BRINGING_UP)
-        return await runner.begin(order, body, along)
+        return await runner.begin(order, body, whole)
 
     async def recall(self, entities: Iterable[EntityId], effectors: frozenset[str] | None = None) -> None:
         """Cancel what runs on these entities (`effectors` None: everything), and wait until it has ended."""

@@ -19,7 +19,16 @@ from starlette.types import Receive, Scope, Send
 
 from amp.kit.clock import Clock
 from amp.kit.errors import Unavailable
-from amp.model.changes import ConfigSet, EntityAdded, LocationAdded, SensorSet, TaskEnded, TaskStarted
+from amp.model.changes import (
+    AnswersForgotten,
+    ConfigSet,
+    EntityAdded,
+    LocationAdded,
+    RequestAnswered,
+    SensorSet,
+    TaskEnded,
+    TaskStarted,
+)
 from amp.plane.views import Event, HaStatus, Views
 from amp.server.answers import encoded
 from amp.server.sensitive import masked, shown
@@ -123,6 +132,10 @@ class _Stream(Response):
             await self._streams.run(self._topics, self._allowed, receive, send)
 
 
+#: What was answered to whom concerns nobody else.
+_PRIVATE = (RequestAnswered, AnswersForgotten)
+
+
 def frame(event: str, seq: int, data: Any) -> bytes:
     """Write one event as it goes over the wire."""
     return b"event: %s\nid: %d\ndata: %s\n\n" % (event.encode(), seq, encoded(data))
@@ -134,7 +147,7 @@ def framed(event: Event) -> bytes:
         return frame("reset", event.seq, {"seq": event.seq})
     if isinstance(event.data, HaStatus):
         return frame("ha", event.seq, event.data)
-    changes = [msgspec.to_builtins(public(change)) for change in event.data]
+    changes = [msgspec.to_builtins(public(change)) for change in event.data if not isinstance(change, _PRIVATE)]
     return frame("model", event.seq, {"seq": event.seq, "changes": changes})
 
 

@@ -24,6 +24,7 @@ from amp.server.auth import REALM, Authenticator, Refused
 from amp.server.entitlements import Level, Right, level_of
 from amp.server.errors import Forbidden, TooLarge
 from amp.server.negotiation import chosen, media_type
+from amp.server.repeats import Repeats, key_in
 from amp.server.routing import Call, Route, Table, segments_of
 from amp.server.sessions import MODE_HEADER, TOKEN_COOKIES, Session, Sessions, check_token, parse_mode
 from amp.settings import Settings
@@ -53,6 +54,7 @@ class Pipeline:
         self._authenticator = Authenticator(settings, clock, entropy)
         self._levels: dict[str | None, Level] = {}  # only of users who have logged in: there are no others
         self.again = Again(views, lambda: self._authenticator.slows, self._failed, entropy)
+        self._repeats = Repeats(views)
 
     @property
     def settings(self) -> Settings:
@@ -156,7 +158,7 @@ class Pipeline:
             host=headers.get("host", ""),
             console=console,
         )
-        response = await route.handle(call)
+        response = await self._handled(request, call, route, segments)
         may_be_kept(response, call, hot=route.hot)
         if opened is not None or (session is not None and request.cookies.get(TOKEN_COOKIES[0]) != session.token):
             self._with_cookies(response, request, session)
@@ -167,6 +169,12 @@ class Pipeline:
         if known is None:
             known = self._levels[user] = level_of(user, self._settings.properties)
         return known
+
+    async def _handled(self, request: Request, call: Call, route: Route, segments: tuple[str, ...]) -> Response:
+        key = key_in(request.scope["headers"]) if request.method not in _READS else None
+        if key is None or not route.change:  # what concerns this node alone is no commit that could hold an answer
+            return await route.handle(call)
+        return await self._repeats.answer(call, key, segments, route.handle)
 
     def _session_asked_for(self, mode: str | None, session: Session | None, user: str | None) -> Session | None:
         """Begin a session where the client's header asks for one; answers it only when it is new."""

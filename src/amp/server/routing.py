@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -16,6 +17,8 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from amp.kit.errors import Invalid
+from amp.model.model import Model
+from amp.plane.receipts import Receipt
 from amp.plane.views import HaStatus
 from amp.server.answers import JSON
 from amp.server.entitlements import Level, Right
@@ -29,10 +32,14 @@ BLUEPRINT = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
 
 
+#: Makes the answer to a write from the model and what the write has returned. Pure.
+Answer = Callable[[Model, Any], Response]
+
+
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request that has passed every gate. `accepted`: the media type that was negotiated. `base`: scheme and host.
 
-    `console`: the console asks.
+    `console`: the console asks. `receipt`: of a request with a key, makes the receipt for its commit from what answers.
     """
 
     method: str
@@ -49,6 +56,14 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     scheme: str
     host: str
     console: bool
+    receipt: Callable[[Answer], Receipt] | None = None
+
+    def receipt_for(self, answer: Answer) -> Receipt | None:
+        """Make the receipt that the commit of this request's work needs; None where the request has no key.
+
+        `answer`: makes the answer from the model as it will be, and what the request's method is going to return.
+        """
+        return self.receipt(answer) if self.receipt is not None else None
 
     @property
     def ha(self) -> HaStatus:

@@ -51,6 +51,10 @@ class Live:
         """Answer the whole that this is a part of."""
         return self if self.above is None else self.above.top()
 
+    def whole(self) -> Live:
+        """Answer what runs by itself, and this is a step of; a step that is cancelled takes that with it."""
+        return self.above.whole() if self.job is None and self.above is not None else self
+
     def cancel(self) -> None:
         """End this, now or as soon as all acts under way are come to."""
         self.recalled = True
@@ -193,6 +197,8 @@ class Run:
         try:
             if known is None:
                 self._pending.changes.append(self._office.started(run.task, order, self.task))
+            elif known.recalled:
+                run._live.whole().cancel()
             if not with_next:
                 await self.commit([])
         except BaseException:
@@ -223,6 +229,7 @@ class Run:
                     failed[known.id] = known.error or known.status
                 continue
             run = self._part(order, Pending(), known)
+            run._live.recalled = known is not None and known.recalled
             orders[run.task] = order
             runs.append((run, body))
             if known is None:
@@ -272,10 +279,7 @@ class Run:
         if known.status == COMPLETED:
             return known.result
         if known.status == CANCELLED:
-            live = self._live
-            while live.job is None and live.above is not None:
-                live = live.above
-            live.recalled = True  # whoever cancelled it was told so, and the whole goes with it
+            self._live.whole().recalled = True  # whoever cancelled it was told so, and the whole goes with it
             raise asyncio.CancelledError
         raise Invalid(known.error or f"{known.name} failed")
 
@@ -305,7 +309,7 @@ class Run:
         self._live.begun = True
         try:
             if self._live.recalled and not self._live.top().coming:
-                raise asyncio.CancelledError
+                self._cancelled_before()
             result = await body(self)
             await self._end(COMPLETED, result=result)
             return result
@@ -333,6 +337,13 @@ class Run:
                 self._live.arrive(acts_under_way(self._office.model(), self._past))
             self._office.ended(self.task)
             self._live.done.set()
+
+    def _cancelled_before(self) -> None:
+        """End what was cancelled before its body began; what began under an earlier leader its body puts right."""
+        job = self._live.whole().job
+        if self._past is None or job is None:
+            raise asyncio.CancelledError
+        job.cancel()
 
     async def _end(self, status: str, *, result: Any = None, error: str | None = None) -> None:
         self._pending.changes += self._left_over()

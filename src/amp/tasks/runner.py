@@ -18,18 +18,22 @@ from typing import Any
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Fenced
 from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
-from amp.model.changes import AnyChange
+from amp.model.changes import AnyChange, TaskStarted
 from amp.model.entity import Task
 from amp.model.model import Model
 from amp.tasks.run import Body, Live, Office, Pending, Run, acts_under_way
 from amp.tasks.task import Order, Recorder, order_of
 
-__all__ = ["Body", "Run", "Runner"]
+__all__ = ["Body", "Run", "Runner", "Whole"]
 
 _LOG = logging.getLogger(__name__)
 
 #: How often a leader whose lease has lapsed looks whether it may act again, in seconds.
 _LAPSE = 0.2
+
+
+#: Given the beginning of a task, answers what is committed as one.
+Whole = Callable[[TaskStarted], Sequence[AnyChange]]
 
 
 class Runner:
@@ -61,16 +65,17 @@ class Runner:
         self._sleep = sleep
         self._parked: dict[TaskId, Body] = {}
 
-    async def begin(self, order: Order, body: Body, along: Sequence[AnyChange] = ()) -> TaskId:
-        """Start a task in the background; answers its id once `along` and its beginning are durable.
+    async def begin(self, order: Order, body: Body, whole: Whole = lambda started: [started]) -> TaskId:
+        """Start a task in the background; answers its id once its beginning is durable.
 
+        `whole`: given the beginning, answers all that is committed with it, itself included.
         Raises: Fenced, Unavailable.
         """
         task = TaskId(random_id(self._entropy))
         live = Live(order)
         self._live[task] = live
         try:
-            await self._office.recorder.commit([*along, self._office.started(task, order, None)])
+            await self._office.recorder.commit(whole(self._office.started(task, order, None)))
         except BaseException:
             del self._live[task]
             raise
@@ -82,6 +87,8 @@ class Runner:
         live = self._live[task.id] = Live(order_of(task))
         live.coming = acts_under_way(self._office.model(), task)
         self._set_off(Run(self._office, task.id, live, Pending(), task), live, body)
+        if task.recalled:
+            live.cancel()
 
     async def wait(self, task: TaskId, timeout: float | None) -> bool:
         """Wait until a task has ended here; False after `timeout` seconds. True for one that does not run here."""
@@ -98,8 +105,7 @@ class Runner:
     def cancel(self, task: TaskId) -> bool:
         """Ask a task to end; a step takes the whole that it is a part of with it. False when it does not run here."""
         live = self._live.get(task)
-        while live is not None and live.job is None and live.above is not None:
-            live = live.above
+        live = live.whole() if live is not None else None
         if live is None or live.job is None:
             return False
         live.cancel()

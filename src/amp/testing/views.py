@@ -7,8 +7,8 @@ Blueprints are read and planned by the real code; effectors end at once, except 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amp.blueprint.parse import parse_application, parse_services
@@ -18,6 +18,7 @@ from amp.kit.ids import EntityId, Entropy, NodeId, PlaneId, TaskId, random_id
 from amp.model import changes as c
 from amp.model.model import Model
 from amp.model.registry import Registry
+from amp.plane.receipts import Receipt, with_answer
 from amp.plane.views import Event, HaState, HaStatus, NodeView, StoreMetrics
 
 MASTER = HaStatus(
@@ -188,6 +189,14 @@ class FakeControl:
         self.asked.append(("shut_down", delay_s))
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What a request's answer is made with, where one is kept."""
+
+    receipt: Receipt | None
+    done: Callable[[TaskId], Any] = lambda task: task
+
+
 class FakeRequests:
     """Writes straight into the model of `views`. `held`: effectors that run until `release` is called.
 
@@ -208,7 +217,9 @@ class FakeRequests:
         self.failure: AmpError | None = None
         self._ended: dict[TaskId, asyncio.Event] = {}
 
-    async def deploy(self, blueprint: str, *, user: str, app_id: str | None = None) -> tuple[EntityId, TaskId]:
+    async def deploy(
+        self, blueprint: str, *, user: str, app_id: str | None = None, receipt: Receipt | None = None
+    ) -> tuple[EntityId, TaskId]:
         """Add an application, and have it started."""
         self._check_leads()
         if app_id is not None and EntityId(app_id) in self._views.model.entities:
@@ -221,17 +232,24 @@ class FakeRequests:
             blueprint=blueprint,
             application=EntityId(app_id) if app_id is not None else None,
         )
-        await self._views.apply(changes)
-        started: dict[str, Any] = {"service.isUp": True, "service.state": "RUNNING"}
-        await self.set_sensors(root, {**started, "service.problems": {}, "service.notUp.indicators": {}})
-        return root, await self._task(root, "start", {"locations": []}, user)
+        up = {"service.isUp": True, "service.state": "RUNNING", "service.problems": {}, "service.notUp.indicators": {}}
+        changes += [c.SensorSet(root, name, value, self._now_ms) for name, value in up.items()]
+        answer = _Answer(receipt, lambda task: (root, task))
+        return root, await self._task(root, "start", {"locations": []}, user, along=changes, answer=answer)
 
     async def add_children(
-        self, parent: EntityId, blueprint: str, *, user: str, start: bool | None = None
+        self,
+        parent: EntityId,
+        blueprint: str,
+        *,
+        user: str,
+        start: bool | None = None,
+        receipt: Receipt | None = None,
     ) -> tuple[list[EntityId], TaskId | None]:
         """Add entities below one."""
         self._check_leads()
-        added = []
+        added: list[EntityId] = []
+        along: list[c.AnyChange] = []
         for spec in parse_services(blueprint, self._registry):
             child, changes = plan_child(
                 spec,
@@ -241,25 +259,37 @@ class FakeRequests:
                 application=self._views.model.entities[parent].application,
                 depth=1,
             )
-            await self._views.apply(changes)
+            along += changes
             added.append(child)
-        return added, None if start is False else await self._task(parent, "add children", {}, user, effector=False)
+        if start is False:
+            await self._commit(receipt, along, (added, None))
+            return added, None
+        answer = _Answer(receipt, lambda task: (added, task))
+        return added, await self._task(parent, "add children", {}, user, effector=False, along=along, answer=answer)
 
-    async def delete_application(self, application: EntityId, *, user: str) -> TaskId:
+    async def delete_application(self, application: EntityId, *, user: str, receipt: Receipt | None = None) -> TaskId:
         """Forget an application."""
-        return await self._removed(application, "destroying", user)
+        return await self._removed(application, "destroying", user, receipt)
 
-    async def expunge(self, entity: EntityId, *, release: bool, user: str) -> TaskId:
+    async def expunge(self, entity: EntityId, *, release: bool, user: str, receipt: Receipt | None = None) -> TaskId:
         """Forget an entity."""
-        return await self._removed(entity, "expunging", user)
+        return await self._removed(entity, "expunging", user, receipt)
 
-    async def invoke(self, entity: EntityId, effector: str, parameters: dict[str, Any], *, user: str) -> TaskId:
+    async def invoke(
+        self,
+        entity: EntityId,
+        effector: str,
+        parameters: dict[str, Any],
+        *,
+        user: str,
+        receipt: Receipt | None = None,
+    ) -> TaskId:
         """Run an effector: it ends with `results`, or fails with `failures`, at once or when released."""
         self._check_leads()
         known = self._registry.find(self._views.model.entities[entity].type)
         if known is None or known.effector(effector) is None:
             raise Missing(f"Entity '{entity}' has no effector with name '{effector}'")
-        return await self._task(entity, effector, parameters, user)
+        return await self._task(entity, effector, parameters, user, answer=_Answer(receipt))
 
     async def release(self, task: TaskId) -> None:
         """End a task that was held back."""
@@ -274,11 +304,12 @@ class FakeRequests:
             return False
         return True
 
-    async def cancel_task(self, task: TaskId) -> bool:
+    async def cancel_task(self, task: TaskId, *, receipt: Receipt | None = None) -> bool:
         """Cancel a task that was held back."""
         if self._ended[task].is_set():
+            await self._commit(receipt, [], False)
             return False
-        await self._views.apply([c.TaskEnded(task, "cancelled", self._now_ms)])
+        await self._commit(receipt, [c.TaskEnded(task, "cancelled", self._now_ms)], True)
         self._ended[task].set()
         return True
 
@@ -286,10 +317,10 @@ class FakeRequests:
         """What a test says that it has written."""
         return self.live.get(task, {})
 
-    async def set_sensors(self, entity: EntityId, values: dict[str, Any]) -> None:
+    async def set_sensors(self, entity: EntityId, values: dict[str, Any], *, receipt: Receipt | None = None) -> None:
         """Set sensors."""
         self._check_leads()
-        await self._views.apply([c.SensorSet(entity, name, value, self._now_ms) for name, value in values.items()])
+        await self._commit(receipt, [c.SensorSet(entity, name, value, self._now_ms) for name, value in values.items()])
 
     def begin_sensors(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
         """Set sensors, soon."""
@@ -299,7 +330,7 @@ class FakeRequests:
     def begin_config(self, entity: EntityId, values: dict[str, Any]) -> asyncio.Future[int]:
         """Set config, soon."""
         self._check_leads()
-        return asyncio.ensure_future(self._counted(self.set_config(entity, values)))
+        return asyncio.ensure_future(self._counted(self.set_config([entity], values)))
 
     async def _counted(self, write: Awaitable[None]) -> int:
         if self.gate is not None:
@@ -310,46 +341,62 @@ class FakeRequests:
             raise self.failure
         return self._views.seq
 
-    async def clear_sensor(self, entity: EntityId, name: str) -> None:
+    async def clear_sensor(self, entity: EntityId, name: str, *, receipt: Receipt | None = None) -> None:
         """Remove a sensor."""
         self._check_leads()
-        await self._views.apply([c.SensorCleared(entity, name)])
+        await self._commit(receipt, [c.SensorCleared(entity, name)])
 
-    async def set_config(self, entity: EntityId, values: dict[str, Any]) -> None:
+    async def set_config(
+        self, entities: Sequence[EntityId], values: dict[str, Any], *, receipt: Receipt | None = None
+    ) -> None:
         """Set config."""
         self._check_leads()
-        await self._views.apply([c.ConfigSet(entity, key, value) for key, value in values.items()])
+        await self._commit(
+            receipt, [c.ConfigSet(each, key, value) for each in entities for key, value in values.items()]
+        )
 
-    async def rename(self, entity: EntityId, name: str) -> None:
+    async def rename(self, entity: EntityId, name: str, *, receipt: Receipt | None = None) -> None:
         """Rename an entity."""
         self._check_leads()
-        await self._views.apply([c.EntityRenamed(entity, name)])
+        await self._commit(receipt, [c.EntityRenamed(entity, name)])
 
-    async def set_tags(self, entity: EntityId, tags: list[Any]) -> None:
+    async def set_tags(self, entity: EntityId, tags: list[Any], *, receipt: Receipt | None = None) -> None:
         """Replace tags."""
         self._check_leads()
-        await self._views.apply([c.TagsSet(entity, tags)])
+        await self._commit(receipt, [c.TagsSet(entity, tags)])
 
-    async def set_access(self, location_provisioning_allowed: bool) -> None:
+    async def set_access(self, location_provisioning_allowed: bool, *, receipt: Receipt | None = None) -> None:
         """Allow or forbid provisioning."""
         self._check_leads()
-        await self._views.apply([c.AccessSet(location_provisioning_allowed)])
+        await self._commit(receipt, [c.AccessSet(location_provisioning_allowed)])
+
+    async def _commit(self, receipt: Receipt | None, changes: Sequence[c.AnyChange], done: Any = None) -> None:
+        await self._views.apply(with_answer(receipt, self._views.model, None, changes, done))
 
     def _check_leads(self) -> None:
         if self._views.status.state != "MASTER":
             raise Fenced("this node does not lead")
 
-    async def _removed(self, entity: EntityId, what: str, user: str) -> TaskId:
+    async def _removed(self, entity: EntityId, what: str, user: str, receipt: Receipt | None) -> TaskId:
         self._check_leads()
         known = self._views.model.entities[entity]
         kind = known.type.rpartition(".")[2]
         self.held.add(f"{what} {kind}{{{entity}}}")
-        task = await self._task(entity, f"{what} {kind}{{{entity}}}", {}, user, effector=False)
+        name = f"{what} {kind}{{{entity}}}"
+        task = await self._task(entity, name, {}, user, effector=False, answer=_Answer(receipt))
         await self._views.apply([c.EntityRemoved(entity)])
         return task
 
     async def _task(
-        self, entity: EntityId, name: str, parameters: dict[str, Any], user: str, *, effector: bool = True
+        self,
+        entity: EntityId,
+        name: str,
+        parameters: dict[str, Any],
+        user: str,
+        *,
+        effector: bool = True,
+        along: Sequence[c.AnyChange] = (),
+        answer: _Answer,
     ) -> TaskId:
         if parameters.get("refuse"):
             raise Invalid(f"{name} cannot do with {parameters['refuse']!r}")
@@ -366,7 +413,8 @@ class FakeRequests:
             term=3,
             user=user,
         )
-        await self._views.apply([started])
+        whole = with_answer(answer.receipt, self._views.model, entity, [*along, started], answer.done(task))
+        await self._views.apply(whole)
         self._ended[task] = asyncio.Event()
         if name not in self.held:
             await self._end(task, name)

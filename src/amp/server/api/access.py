@@ -42,5 +42,5 @@ class Access:
         """Allow or forbid provisioning."""
         if "allowed" not in call.query:
             raise Invalid("the parameter 'allowed' is missing: write ?allowed=true or ?allowed=false")
-        await self._requests.set_access(call.flag("allowed"))
+        await self._requests.set_access(call.flag("allowed"), receipt=call.receipt_for(lambda *_: nothing(200)))
         return nothing(200)

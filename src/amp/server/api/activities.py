@@ -95,7 +95,8 @@ class Activities:
     async def cancel(self, call: Call) -> Response:
         """Cancel a task; answers whether this call did it."""
         task = lookup.task(self._views.model, call.params["task"])
-        return as_json(await self._requests.cancel_task(task.id))
+        receipt = call.receipt_for(lambda _, done: as_json(done))
+        return as_json(await self._requests.cancel_task(task.id, receipt=receipt))
 
 
 def limited(tasks: list[Task], call: Call) -> list[Task]:

@@ -104,16 +104,27 @@ class Applications:
         return await self._deploy(call, wanted)
 
     async def _deploy(self, call: Call, app_id: str | None) -> Response:
-        application, task = await self._requests.deploy(text(call), user=call.by, app_id=app_id)
-        response = self._task(task, 201)
-        response.headers["Location"] = call.base + links.application(application)
-        return response
+        def deployed(model: Model, done: tuple[EntityId, TaskId]) -> Response:
+            application, task = done
+            response = _task(model, task, 201)
+            response.headers["Location"] = call.base + links.application(application)
+            return response
+
+        receipt = call.receipt_for(deployed)
+        done = await self._requests.deploy(text(call), user=call.by, app_id=app_id, receipt=receipt)
+        return deployed(self._views.model, done)
 
     async def delete(self, call: Call) -> Response:
         """Stop and forget an application, in the background."""
         application = lookup.application(self._views.model, call.params["app"])
-        task = self._views.model.tasks.get(await self._requests.delete_application(application.id, user=call.by))
-        return nothing(202) if task is None else as_json(removal_summary(task, []), 202)
+
+        def deleted(model: Model, task_id: TaskId) -> Response:
+            task = model.tasks.get(task_id)
+            return nothing(202) if task is None else as_json(removal_summary(task, []), 202)
+
+        receipt = call.receipt_for(deleted)
+        done = await self._requests.delete_application(application.id, user=call.by, receipt=receipt)
+        return deleted(self._views.model, done)
 
     async def descendants(self, call: Call) -> Response:
         """List an application's entities."""
@@ -167,10 +178,10 @@ class Applications:
         if call.may(Right.SEE_ENTITY):
             yield from self._views.model.applications()
 
-    def _task(self, task_id: TaskId, status: int) -> Response:
-        model = self._views.model
-        task = model.tasks.get(task_id)
-        return nothing(status) if task is None else as_json(task_summary(model, task), status)
+
+def _task(model: Model, task_id: TaskId, status: int) -> Response:
+    task = model.tasks.get(task_id)
+    return nothing(status) if task is None else as_json(task_summary(model, task), status)
 
 
 def descendants(model: Model, entity: Entity, call: Call) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ class Config:
 
     async def set_one(self, call: Call) -> Response:
         """Set a value; with `recurse`, of everything below too."""
-        if call.flag("recurse"):
+        if call.flag("recurse") or call.receipt is not None:
             return await self._set(call, {call.params["key"]: read_json(call.body)})
         entity, key = self._entity(call), call.params["key"]
 
@@ -82,8 +82,7 @@ class Config:
         targets: list[EntityId] = [entity.id]
         if call.flag("recurse"):
             targets = [each.id for each in self._views.model.descendants(entity.id)]
-        for target in targets:
-            await self._requests.set_config(target, values)
+        await self._requests.set_config(targets, values, receipt=call.receipt_for(lambda *_: nothing()))
         return nothing()
 
     def _entity(self, call: Call) -> Entity:

@@ -10,6 +10,7 @@ from amp.kit.durations import parse_duration
 from amp.kit.errors import Fenced, Invalid
 from amp.kit.ids import TaskId
 from amp.model.entity import Entity
+from amp.model.model import Model
 from amp.model.registry import Registry
 from amp.plane.requests import Requests
 from amp.plane.views import Views
@@ -61,12 +62,15 @@ class Effectors:
         """Begin an effector. Always 202: with its result when it ended in time, else with the task."""
         entity = self._entity(call)
         timeout = _timeout(call)
-        task = await self._requests.invoke(entity.id, call.params["effector"], _parameters(call), user=call.by)
+        name, parameters = call.params["effector"], _parameters(call)
+        receipt = call.receipt_for(_running)
+        task = await self._requests.invoke(entity.id, name, parameters, user=call.by, receipt=receipt)
         try:
-            ended = timeout != 0 and await self._requests.wait_task(task, timeout)
+            # An answer that is kept was written before the effector began: its result is the task's to tell.
+            ended = timeout != 0 and receipt is None and await self._requests.wait_task(task, timeout)
         except Fenced:  # it has begun, durably; how it ends the next leader tells
             ended = False
-        return self._result(task) if ended else self._running(task)
+        return self._result(task) if ended else _running(self._views.model, task)
 
     def _result(self, task_id: TaskId) -> Response:
         task = self._views.model.tasks.get(task_id)
@@ -79,13 +83,13 @@ class Effectors:
             return nothing(202)
         return raw(task.result, status=202) if isinstance(task.result, str) else as_json(task.result, 202)
 
-    def _running(self, task_id: TaskId) -> Response:
-        model = self._views.model
-        task = model.tasks.get(task_id)
-        return nothing(202) if task is None else as_json(task_summary(model, task), 202)
-
     def _entity(self, call: Call) -> Entity:
         return lookup.entity(self._views.model, call.params["app"], call.params["entity"])
+
+
+def _running(model: Model, task_id: TaskId) -> Response:
+    task = model.tasks.get(task_id)
+    return nothing(202) if task is None else as_json(task_summary(model, task), 202)
 
 
 def _parameters(call: Call) -> dict[str, Any]:

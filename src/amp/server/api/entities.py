@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from amp.kit.durations import parse_duration
 from amp.kit.errors import Fenced, Invalid, Missing
+from amp.kit.ids import EntityId, TaskId
 from amp.model.entity import Entity, Task
+from amp.model.model import Model
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
@@ -157,34 +159,45 @@ class Entities:
         """Add entities below an entity; they are started unless `start=false`."""
         entity = self._entity(call)
         start = call.flag("start") if "start" in call.query else None
-        added, task = await self._requests.add_children(entity.id, text(call), user=call.by, start=start)
-        if task is not None:
-            patience = parse_duration((call.query.get("timeout") or "").strip() or "20ms")
+
+        def added(model: Model, done: tuple[list[EntityId], TaskId | None]) -> Response:
+            new, task = done
+            found = model.tasks.get(task) if task is not None else None
+            response = nothing(201) if found is None else as_json(task_summary(model, found), 201)
+            if len(new) == 1 and new[0] in model.entities:
+                response.headers["Location"] = call.base + links.entity(model.entities[new[0]])
+            return response
+
+        receipt = call.receipt_for(added)
+        patience = parse_duration((call.query.get("timeout") or "").strip() or "20ms")
+        done = await self._requests.add_children(entity.id, text(call), user=call.by, start=start, receipt=receipt)
+        if done[1] is not None and receipt is None:  # an answer that is kept was written before
             try:
-                await self._requests.wait_task(task, min(patience, 3600.0))
+                await self._requests.wait_task(done[1], min(patience, 3600.0))
             except Fenced:
                 pass  # the entities are there, durably; how their start ends the next leader tells
-        model = self._views.model
-        found = model.tasks.get(task) if task is not None else None
-        response = nothing(201) if found is None else as_json(task_summary(model, found), 201)
-        if len(added) == 1 and added[0] in model.entities:
-            response.headers["Location"] = call.base + links.entity(model.entities[added[0]])
-        return response
+        return added(self._views.model, done)
 
     async def rename(self, call: Call) -> Response:
         """Rename an entity."""
         name = call.query.get("name", "").strip()
         if not name:
             raise Invalid("the parameter 'name' is missing: write ?name=NAME")
-        await self._requests.rename(self._entity(call).id, name)
+        await self._requests.rename(self._entity(call).id, name, receipt=call.receipt_for(lambda *_: nothing(200)))
         return nothing(200)
 
     async def expunge(self, call: Call) -> Response:
         """Forget an entity, after a stop where `release` is set."""
         entity = self._entity(call)
-        task_id = await self._requests.expunge(entity.id, release=call.flag("release"), user=call.by)
-        task = self._views.model.tasks.get(task_id)
-        return nothing(202) if task is None else as_json(removal_summary(task, ["DESTRUCTION"]), 202)
+        release = call.flag("release")
+
+        def expunged(model: Model, task_id: TaskId) -> Response:
+            task = model.tasks.get(task_id)
+            return nothing(202) if task is None else as_json(removal_summary(task, ["DESTRUCTION"]), 202)
+
+        receipt = call.receipt_for(expunged)
+        done = await self._requests.expunge(entity.id, release=release, user=call.by, receipt=receipt)
+        return expunged(self._views.model, done)
 
     def _entity(self, call: Call) -> Entity:
         return lookup.entity(self._views.model, call.params["app"], call.params["entity"])

@@ -71,12 +71,13 @@ class Sensors:
 
     async def set_all(self, call: Call) -> Response:
         """Set several sensors at once."""
-        await self._requests.set_sensors(self._entity(call).id, json_map(call))
-        return nothing()
+        return await self._set(call, json_map(call))
 
     async def set_one(self, call: Call) -> Response:
         """Set a sensor."""
         entity, name = self._entity(call), call.params["sensor"]
+        if call.receipt is not None:
+            return await self._set(call, {name: read_json(call.body)})
 
         def write(body: bytes) -> asyncio.Future[int]:
             return self._requests.begin_sensors(entity.id, {name: read_json(body)})
@@ -86,7 +87,13 @@ class Sensors:
 
     async def clear(self, call: Call) -> Response:
         """Remove a sensor's value."""
-        await self._requests.clear_sensor(self._entity(call).id, call.params["sensor"])
+        receipt = call.receipt_for(lambda *_: nothing())
+        await self._requests.clear_sensor(self._entity(call).id, call.params["sensor"], receipt=receipt)
+        return nothing()
+
+    async def _set(self, call: Call, values: dict[str, Any]) -> Response:
+        receipt = call.receipt_for(lambda *_: nothing())
+        await self._requests.set_sensors(self._entity(call).id, values, receipt=receipt)
         return nothing()
 
     def _declared(self, entity: Entity) -> tuple[Sensor, ...]:

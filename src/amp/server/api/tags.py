@@ -59,8 +59,10 @@ class Tags:
         tag = json_value(call)
         async with self._writing:
             entity = self._entity(call)
-            if tag not in entity.tags:
-                await self._requests.set_tags(entity.id, [*entity.tags, tag])
+            receipt = call.receipt_for(lambda *_: nothing())
+            if tag not in entity.tags or receipt is not None:
+                tags = entity.tags if tag in entity.tags else (*entity.tags, tag)
+                await self._requests.set_tags(entity.id, list(tags), receipt=receipt)
         return nothing()
 
     async def delete(self, call: Call) -> Response:
@@ -69,8 +71,10 @@ class Tags:
         async with self._writing:
             entity = self._entity(call)
             there = tag in entity.tags
-            if there:
-                await self._requests.set_tags(entity.id, [each for each in entity.tags if each != tag])
+            receipt = call.receipt_for(lambda *_: as_json(there))
+            if there or receipt is not None:
+                others = [each for each in entity.tags if each != tag]
+                await self._requests.set_tags(entity.id, others, receipt=receipt)
         return as_json(there)
 
     async def upsert(self, call: Call) -> Response:
@@ -79,7 +83,8 @@ class Tags:
         async with self._writing:
             entity = self._entity(call)
             others = [each for each in entity.tags if not _has_key(each, key)]
-            await self._requests.set_tags(entity.id, [*others, {key: value}])
+            receipt = call.receipt_for(lambda *_: nothing())
+            await self._requests.set_tags(entity.id, [*others, {key: value}], receipt=receipt)
         return nothing()
 
     def _entity(self, call: Call) -> Entity:
