@@ -58,8 +58,9 @@ servers: .tools/servers.stamp ## S3 servers for the tests
 	@$(UV) pip sync --quiet --require-hashes --python .tools/servers/bin/python requirements/servers.txt
 	@touch $@
 
-bench: setup ## measure start, memory and takeover, as they are on this machine
-	@$(PY) bench/takeover.py
+ONLY ?=
+bench: setup servers ## measure everything, or the sections ONLY, on this machine
+	@$(PY) -m bench $(ONLY)
 
 ROUNDS ?= 40
 SEED ?= 1

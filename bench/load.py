@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -172,14 +173,14 @@ class _Load:
         self.statuses[status] += 1
         if sent_at >= self._counts_from:
             self._times.append(now - sent_at)
-        return now < self._until
+        return now < float(self._until)
 
     async def run(self) -> dict[str, Any]:
         """Make the requests; answers the figures."""
         loop = asyncio.get_running_loop()
         used, began = time.process_time(), time.perf_counter()
         clients = [
-            (await loop.create_connection(lambda n=n: _Client(self, n * 7), "127.0.0.1", self._spec["port"]))[1]
+            (await loop.create_connection(partial(_Client, self, n * 7), "127.0.0.1", self._spec["port"]))[1]
             for n in range(self._spec["clients"])
         ]
         await asyncio.gather(*(client.done for client in clients))

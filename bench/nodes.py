@@ -41,7 +41,7 @@ class Home:
 
     def __init__(self, path: Path, store: list[str], timeout: float = 30.0, poll: float = 1.0) -> None:
         self.port, self.path = free_ports(1)[0], path
-        command = [AMP, "init", path, "--port", str(self.port), "--host", "127.0.0.1"]
+        command = [str(AMP), "init", str(path), "--port", str(self.port), "--host", "127.0.0.1"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         cfg = path / "etc" / "brooklyn.cfg"
         lines = [line for line in cfg.read_text().splitlines() if ".user.admin." not in line]
