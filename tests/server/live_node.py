@@ -89,9 +89,9 @@ class Line:
         self._check()
         return await self._store.get(key)
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
         self._check()
-        return await self._store.list(prefix)
+        return await self._store.list(prefix, after)
 
     async def delete(self, key: str) -> None:
         self._check()
