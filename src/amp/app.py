@@ -42,6 +42,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """The plane that the store holds; or the problem with which a node comes up as FAILED, for an operator."""
+
+    plane: founding.Founding | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Assembled:
     """The parts of a node that is ready to run."""
 
@@ -71,10 +79,10 @@ async def run(
         lock = InstanceLock(settings.home / "data" / "instance.lock")
         lock.take()
         try:
-            plane = await _unless_stopped(_find_plane(settings, objects, clock, entropy))
-            if plane is None:
+            arrival = await _unless_stopped(_arrive(settings, objects, clock, entropy))
+            if arrival is None:
                 return 0
-            assembled = assemble(settings, objects, plane, clock, entropy, lock)
+            assembled = assemble(settings, objects, arrival, clock, entropy, lock)
             return await _run(settings, assembled, sock, ready, reload, clock, entropy)
         finally:
             lock.release()
@@ -105,7 +113,7 @@ def _on_stop(act: Callable[[], object]) -> None:
 def assemble(
     settings: Settings,
     objects: Objects,
-    plane: founding.Founding,
+    arrival: Arrival,
     clock: Clock,
     entropy: Entropy,
     lock: InstanceLock,
@@ -116,7 +124,7 @@ def assemble(
     identity = Identity(
         node=random_id(entropy, 8),
         instance=_instance(settings),
-        plane=plane.id,
+        plane=arrival.plane.id if arrival.plane is not None else "",
         name=settings.home.name,
         address=settings.uri,
         version=__version__,
@@ -141,17 +149,30 @@ def assemble(
         clock,
         persist_mode=settings.persist_mode,
         persist_period=settings.persist_period,
-        plane_name=plane.name,
+        problem=arrival.problem,
     )
+    if arrival.plane is not None:
+        node.join(arrival.plane)
 
     def leader(term: int) -> Leader:
         return Leader(
-            node.journaling, node, registry, clock, entropy, NodeId(identity.node), Term(term), plane=plane.id
+            node.journaling,
+            node,
+            registry,
+            clock,
+            entropy,
+            NodeId(identity.node),
+            Term(term),
+            plane=node.machine.identity.plane,
         )
 
     node.make_leader, node.offices = leader, offices
     door = Door(node, node.journaling, registry, clock, entropy, lambda: node.leader)
-    return Assembled(node, door, Control(node, objects, clock))
+
+    async def find() -> founding.Founding:
+        return await _find_plane(settings, objects, clock, entropy)
+
+    return Assembled(node, door, Control(node, objects, clock, find))
 
 
 def _instance(settings: Settings) -> str:
@@ -169,6 +190,19 @@ def _open(settings: Settings) -> Objects:
     if settings.store is None:
         return MemoryObjects()
     return open_store(settings.store, timeout=max(1.0, settings.heartbeat_timeout / 6))
+
+
+async def _arrive(settings: Settings, objects: Objects, clock: Clock, entropy: Entropy) -> Arrival:
+    """Find the plane; where the store cannot be used, say why, if the node is to stay up all the same.
+
+    Raises: as `_find_plane`, unless ignorePersistenceErrors=true.
+    """
+    try:
+        return Arrival(await _find_plane(settings, objects, clock, entropy), None)
+    except AmpError as problem:
+        if not settings.ignore_persistence_errors:
+            raise
+        return Arrival(None, problem.message)
 
 
 async def _find_plane(settings: Settings, objects: Objects, clock: Clock, entropy: Entropy) -> founding.Founding:
@@ -191,6 +225,8 @@ async def _find_plane(settings: Settings, objects: Objects, clock: Clock, entrop
             objects, entropy, name=settings.plane_name, version=__version__, now_ms=clock.read().wall_ms
         )
     founding.check_name(found, settings.plane_name)
+    if not objects.local and not settings.plane_moved:
+        founding.check_place(found, objects.name)
     return found
 
 

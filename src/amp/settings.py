@@ -43,6 +43,7 @@ class Settings:
     port: int
     uri: str
     plane_name: str | None
+    plane_moved: bool  # the store is no copy: the plane was brought here
     users: tuple[User, ...]
     anyone: bool  # AnyoneSecurityProvider: no authentication
     ignore_persistence_errors: bool

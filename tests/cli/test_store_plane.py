@@ -48,7 +48,7 @@ async def leading(objects: Objects, name: str) -> AsyncIterator[PlaneNode]:
     )  # fmt: skip
     node = PlaneNode(
         Machine(identity, lambda: entropy(8).hex()), objects, clock,
-        persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None,
+        persist_mode=PersistMode.AUTO, persist_period=0.01,
     )  # fmt: skip
     node.make_leader = lambda term: Leader(
         node.journaling, node, Registry([]), clock, entropy, NodeId(name), Term(term)

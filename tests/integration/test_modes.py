@@ -126,6 +126,27 @@ def test_who_ignores_persistence_errors_stays_up_as_failed(reigning: tuple[Town,
     assert master.state() == "MASTER"
 
 
+ANYWHERE = {"Brooklyn-Allow-Non-Master-Access": "true"}
+
+
+def test_who_ignores_persistence_errors_comes_up_without_a_store_and_joins_when_told_to(town: Town) -> None:
+    home = town.home({"ignorePersistenceErrors": "true"})
+
+    town.store.write_text("no directory")
+    home.start("FAILED")
+    problem = home.get("ha/plane")["problem"]
+    assert str(town.store) in problem
+    assert home.get("server/healthy") is False
+    answer = home.ask("POST", "server/ha/state", data={"mode": "AUTO"}, headers=ANYWHERE)
+    assert (answer.status_code, str(town.store) in answer.text) == (503, True)  # still so
+    town.store.unlink()
+    answer = home.ask("POST", "server/ha/state", data={"mode": "AUTO"}, headers=ANYWHERE)
+    assert answer.status_code == 200, answer.text
+    home.becomes("MASTER")
+    town.manage(home)
+    home.stop()
+
+
 DEAD = (
     Start("DISABLED", "MASTER", leads=True),
     Start("AUTO", "HOT_STANDBY", leads=True),

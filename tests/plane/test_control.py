@@ -43,9 +43,7 @@ def node(objects: MemoryObjects, name: str, dead: frozenset[str] = frozenset()) 
         timeout=2.0, poll=0.05, local=True, dead=dead,
     )  # fmt: skip
     machine = Machine(identity, lambda: f"{name}{next(count)}")
-    return PlaneNode(
-        machine, objects, SystemClock(), persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None
-    )
+    return PlaneNode(machine, objects, SystemClock(), persist_mode=PersistMode.AUTO, persist_period=0.01)
 
 
 @asynccontextmanager

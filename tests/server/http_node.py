@@ -52,6 +52,7 @@ def settings_with(properties: Mapping[str, str] | None = None, **fields: Any) ->
         port=8081,
         uri="http://127.0.0.1:8081/",
         plane_name=None,
+        plane_moved=False,
         users=(User("admin", Secret("p"), None, None), User("reader", Secret("p"), None, None)),
         anyone=False,
         ignore_persistence_errors=False,

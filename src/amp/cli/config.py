@@ -66,6 +66,7 @@ def load(home: Path, environ: Mapping[str, str], route: Callable[[], str | None]
         port=port,
         uri=_uri(layers, host, port, route),
         plane_name=name.value.strip() or None if name else None,
+        plane_moved=_flag(layers.brooklyn, "amp.plane.moved"),
         users=users,
         anyone=anyone,
         ignore_persistence_errors=_flag(layers.launcher, "ignorePersistenceErrors"),

@@ -60,8 +60,8 @@ OPTIONS: tuple[Option, ...] = (
         "ignorePersistenceErrors",
         LAUNCHER,
         "false",
-        "true: a node whose mode cannot be had at start stays up as FAILED; false: it exits. "
-        "An unusable store ends any start.",
+        "true: a node whose mode or store cannot be had at start stays up as FAILED, until an operator gives it a mode "
+        "(amp ha promote or demote); false: it exits.",
         "false",
     ),
     Option(
@@ -150,6 +150,14 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "The plane that this node may join; one of another name is refused. Empty: any.",
         "production",
+    ),
+    Option(
+        "amp.plane.moved",
+        BROOKLYN,
+        "false",
+        "true: this bucket and prefix is where the plane lives now, though it was founded in another; false: a store "
+        "that was copied from another is refused, since two planes would manage the same machines.",
+        "true",
     ),
     Option(
         "brooklyn.location.named.<NAME>",

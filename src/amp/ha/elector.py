@@ -96,11 +96,11 @@ class Elector:
         self._last_write: asyncio.Task[None] | None = None
         self.reason: str | None = None  # why it ended; None: cleanly
 
-    async def run(self) -> None:
-        """Run until the machine has ended; `reason` then says why."""
+    async def run(self, problem: str | None = None) -> None:
+        """Run until the machine has ended; `reason` then says why. `problem`: with it the node begins, as FAILED."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            self.feed(ev.Started())
+            self.feed(ev.Started() if problem is None else ev.LoadFailed(problem))
             while not self._ended:
                 try:
                     async with asyncio.timeout(self.machine.wake_in(self._clock.read())):

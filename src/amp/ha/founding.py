@@ -56,6 +56,15 @@ async def found(objects: Objects, entropy: Entropy, *, name: str | None, version
     return there
 
 
+def check_place(founding: Founding, name: str) -> None:
+    """Refuse a copy: two planes that believe to be the same one would manage the same machines. Raises: Invalid."""
+    if founding.birth is not None and founding.birth != name:
+        raise Invalid(
+            f"{name} holds a copy of the plane of {founding.birth}: if that one is given up for good, set "
+            "amp.plane.moved=true in brooklyn.cfg; else start this node on an empty store"
+        )
+
+
 def check_name(founding: Founding, wanted: str | None) -> None:
     """Refuse another plane than the one that was meant. Raises: Invalid."""
     if wanted is not None and founding.name is not None and wanted != founding.name:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amp.ha import events as ev
@@ -200,6 +200,11 @@ class Node:
         began = self.began_at
         return self.identity.unlucky and (began is None or standby_elapsed(began, now) < LAST_FOR)
 
+    def join(self, plane: str) -> None:
+        """Take part in a plane that was found late."""
+        self.identity = replace(self.identity, plane=plane)
+        self.log = Log(plane)
+
     # ---- what the roles share
 
     def start_load(self) -> None:
@@ -257,6 +262,8 @@ class Node:
     # ---- membership records
 
     def keeps_records(self) -> bool:
+        if not self.identity.plane:
+            return False  # it has not found a plane to take part in
         if self.phase in _KEEP_NONE:
             return False
         if not self.decided and self.phase is Phase.FOLLOWING and self.identity.claims:

@@ -6,9 +6,10 @@ It tells the machine and waits until that has come to pass; it decides nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from amp.ha.events import ModeAsked, PrioritySet
+from amp.ha.founding import Founding
 from amp.ha.members import record_key
 from amp.ha.modes import HaMode, NodeState, PersistMode
 from amp.ha.node import Phase
@@ -38,8 +39,10 @@ _Chooser = Callable[[str, int], bool]
 class Control:
     """An operator's hands on one node."""
 
-    def __init__(self, node: PlaneNode, objects: Objects, clock: Clock) -> None:
-        self._node, self._objects, self._clock = node, objects, clock
+    def __init__(
+        self, node: PlaneNode, objects: Objects, clock: Clock, find: Callable[[], Awaitable[Founding]] | None = None
+    ) -> None:
+        self._node, self._objects, self._clock, self._find = node, objects, clock, find
 
     async def set_mode(self, mode: str, *, force: bool = False) -> str:
         """Change the mode at run time, and wait until it is so; answers the state before.
@@ -58,6 +61,9 @@ class Control:
         before = machine.state(self._clock.read())
         if wanted is HaMode.MASTER and before is NodeState.MASTER:
             return before.value
+        if not machine.identity.plane and self._find is not None:
+            # It came up without a plane, because its store could not be used: perhaps it can now.
+            self._node.join(await self._find())
         self._node.elector.tell(ModeAsked(wanted, force))
         limit = machine.identity.timeout * 2 + machine.identity.poll * 5 + 5.0
         try:

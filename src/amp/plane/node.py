@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from amp.ha.elector import Elector, Holder
 from amp.ha.events import OfficeFailed, StopAsked
+from amp.ha.founding import Founding
 from amp.ha.machine import Machine
 from amp.ha.modes import NodeState, PersistMode
 from amp.ha.offices import SETTLED, Offices
@@ -52,10 +53,11 @@ class PlaneNode(Holder):
         *,
         persist_mode: PersistMode,
         persist_period: float,
-        plane_name: str | None,
+        problem: str | None = None,
     ) -> None:
         self.machine, self._objects, self._clock = machine, objects, clock
-        self.persist_mode, self._plane_name = persist_mode, plane_name
+        self.persist_mode, self._problem = persist_mode, problem
+        self._plane_name: str | None = None
         self._persists = persist_mode is not PersistMode.DISABLED
         self.elector = Elector(machine, objects, clock, self)
         self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
@@ -78,6 +80,12 @@ class PlaneNode(Holder):
         self._stopping = False
         self.decided = asyncio.Event()
 
+    def join(self, plane: Founding) -> None:
+        """Take part in this plane: at once, or when a node that came up without one has found it."""
+        self._plane_name = plane.name
+        if self.machine.identity.plane != plane.id:
+            self.machine.join(plane.id)
+
     # ---- life
 
     async def run(self) -> None:
@@ -86,7 +94,7 @@ class PlaneNode(Holder):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tick(), name="ha events")
                 try:
-                    await self.elector.run()
+                    await self.elector.run(self._problem)
                 finally:
                     await self.leave_office()
                     if self._saving is not None:
@@ -307,7 +315,7 @@ class PlaneNode(Holder):
         return HaStatus(
             node=NodeId(own.node),
             instance=own.instance,
-            plane=PlaneId(own.plane),
+            plane=PlaneId(own.plane) if own.plane else None,
             plane_name=self._plane_name,
             state=machine.state(now).value,
             mode=machine.mode.value,

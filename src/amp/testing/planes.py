@@ -40,7 +40,7 @@ def node(objects: Objects, name: str, *, mode: HaMode = HaMode.AUTO, timeout: fl
     )  # fmt: skip
     made = PlaneNode(
         Machine(identity, lambda: entropy(8).hex()), objects, clock,
-        persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None,
+        persist_mode=PersistMode.AUTO, persist_period=0.01,
     )  # fmt: skip
     made.make_leader = leader_of(made)
     return made
