@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from amp.kit.interpreter import tune
 from bench import commits, deploy, idle, rest, state, takeover
 from bench.table import HEAD, Row
 
@@ -34,6 +35,7 @@ def main() -> None:
     wanted = parser.parse_args().only or [name for name in SECTIONS if name not in PARTS]
     if unknown := [name for name in wanted if name not in SECTIONS]:
         parser.error(f"no such section: {', '.join(unknown)} (there are: {', '.join(SECTIONS)})")
+    tune()  # some sections have a node in this process
     now = datetime.datetime.now(datetime.UTC)
     print(f"{now:%Y-%m-%d}, {os.cpu_count()} processors, Python {platform.python_version()}\n\n{HEAD}", flush=True)
     missed = 0

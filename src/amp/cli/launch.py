@@ -17,6 +17,7 @@ from amp.cli.exits import INTERRUPTED, OK, SERVER, code_of
 from amp.cli.logs import start_logging
 from amp.kit.errors import AmpError, Invalid
 from amp.kit.ids import random_id, system_entropy
+from amp.kit.interpreter import tune
 from amp.settings import Settings
 
 _log = logging.getLogger("amp.launch")
@@ -108,6 +109,7 @@ def _serve(settings: Settings, held: Claim, readiness: Readiness) -> int:
         _log.info("AMP is running as %s at %s, pid %d", state, settings.uri, os.getpid())
         readiness.ready(state)
 
+    tune()
     try:
         code = uvloop.run(run(settings, ready=ready, reload=lambda: load(settings.home, os.environ)))
     except KeyboardInterrupt:

@@ -12,6 +12,9 @@ from typing import Protocol
 
 import msgspec
 
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_RAW = getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)
+
 
 class Reading(msgspec.Struct, frozen=True):
     """`boot` counts through suspend, `raw` is not slewed by NTP, `wall` is the time of day; all in seconds."""
@@ -39,6 +42,4 @@ class SystemClock:
 
     def read(self) -> Reading:
         """Read all clocks at once."""
-        boot = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-        raw = time.clock_gettime(time.CLOCK_MONOTONIC_RAW) if hasattr(time, "CLOCK_MONOTONIC_RAW") else time.monotonic()
-        return Reading(boot, raw, time.time())
+        return Reading(time.clock_gettime(_BOOT), time.clock_gettime(_RAW), time.time())

@@ -113,10 +113,20 @@ class Model:
             self.entities[entity] = replace(known, **fields)
 
     def apply_all(self, changes: Iterable[c.AnyChange]) -> None:
-        """Let Changes take effect, in order: as `apply` of each, but many new children of one parent cost no more
-        than one."""
+        """Let Changes take effect, in order: as `apply` of each, but many new children of one parent, and sensors of
+        one entity that follow one another, cost no more than one."""
         new: dict[EntityId, list[EntityId]] = {}
+        sensors = c.SensorsSet(EntityId(""))
         for change in changes:
+            if isinstance(change, c.SensorSet):
+                if change.entity != sensors.entity:
+                    self._sensors_set(sensors)
+                    sensors = c.SensorsSet(change.entity, {})
+                sensors.values[change.name] = change.value
+                continue
+            if sensors.values:
+                self._sensors_set(sensors)
+                sensors = c.SensorsSet(EntityId(""))
             if isinstance(change, c.EntityAdded):
                 if self._add(change) and change.parent is not None:
                     new.setdefault(change.parent, []).append(change.id)
@@ -124,6 +134,7 @@ class Model:
             if new and not isinstance(change, _SETTERS):
                 self._adopt(new)
             _APPLY[type(change)](self, change)
+        self._sensors_set(sensors)
         self._adopt(new)
 
     def _adopt(self, new: dict[EntityId, list[EntityId]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 
 from amp.ha.log import Log
@@ -40,7 +41,23 @@ def _read(data: bytes, key: str, plane: str) -> tuple[Snapshot, Model]:
         raise Damaged(key, f"it belongs to the plane {header.plane}, not to {plane}")
     if snapshot_key(header.seq) != key or header.position.seq != header.seq:
         raise Damaged(key, f"it says that it is the state after segment {header.seq}")
-    return header, built(codec.stream(body, key))
+    return header, _built(body, key)
+
+
+def _built(body: bytes, key: str) -> Model:
+    """Make the state, without the pauses of a collector that would look at all of it again and again.
+
+    It is frozen values: there are no cycles in it to be found, then or later.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        model = built(codec.stream(body, key))
+        gc.freeze()
+    finally:
+        if collects:
+            gc.enable()
+    return model
 
 
 async def save(objects: Objects, log: Log, model: Model, clock: Clock) -> Snapshot | None:
