@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from amp import __version__
@@ -32,6 +33,7 @@ from amp.plane.node import PlaneNode
 from amp.server.app import build
 from amp.server.run import bind, serve
 from amp.settings import Settings
+from amp.store import blobs
 from amp.store.memory import MemoryObjects
 from amp.store.objects import Objects
 from amp.store.open import open_store
@@ -164,6 +166,7 @@ def assemble(
             NodeId(identity.node),
             Term(term),
             plane=node.machine.identity.plane,
+            keep=partial(blobs.keep, objects) if settings.store is not None else None,
         )
 
     node.make_leader, node.offices = leader, offices

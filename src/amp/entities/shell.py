@@ -6,17 +6,20 @@ Its environment is shown with secrets masked, and so are its streams. What its e
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from amp.entities.process import Home
 from amp.entities.surroundings import Surroundings
-from amp.kit.errors import Fenced
+from amp.kit.errors import AmpError, Fenced
 from amp.model.entity import Step
 from amp.remote import follow
 from amp.remote.attach import Command, Progress, Standing
 from amp.remote.command import mask, shown
 from amp.tasks.run import Run
 from amp.tasks.step import Ended, Fate, Traits
+
+_LOG = logging.getLogger(__name__)
 
 
 class Shell:
@@ -72,13 +75,13 @@ class Shell:
         except TimeoutError:
             self._run.may_act()
             return await self.stop(id)
-        return self._told(progress)
+        return await self._told(id, progress)
 
     async def stop(self, id: str) -> Ended:
         """End it now, with all that it has started."""
         await self._at.machine.void_command(id, self._around.term)
         await self._at.machine.kill_command(id)
-        return self._told(await self._followed(id))
+        return await self._told(id, await self._followed(id))
 
     async def forget(self, id: str) -> None:
         """Remove its run directory."""
@@ -99,7 +102,7 @@ class Shell:
         here = self._at.machine.host
         return f"it was begun on {step.host}, and this is {here}" if step.host not in ("", here) else None
 
-    def _told(self, progress: Progress) -> Ended:
+    async def _told(self, id: str, progress: Progress) -> Ended:
         streams = self.streams()
         if progress.standing is Standing.VOID:
             if progress.term > self._around.term:
@@ -109,4 +112,18 @@ class Shell:
         if progress.standing is Standing.UNKNOWN:
             why = "its machine was restarted" if progress.rebooted else "its process is gone and left no exit code"
         fate = Fate.UNKNOWN if why else Fate.BEGUN
-        return Ended(fate, {"exit": progress.exit}, progress.exit != 0, streams["stdout"], streams["stderr"], why)
+        outcome, failed = {"exit": progress.exit}, progress.exit != 0
+        return Ended(fate, outcome, failed, streams["stdout"], streams["stderr"], why, await self._kept(id))
+
+    async def _kept(self, id: str) -> dict[str, str]:
+        """Keep whole what is too long for the journal, before its end is told. That it cannot be kept fails nothing."""
+        keep, found = self._around.keep, {}
+        for name, tail in (("stdout", self._streams.stdout), ("stderr", self._streams.stderr)):
+            if keep is None or tail.size <= follow.KEPT:
+                continue
+            try:
+                data = await follow.whole(self._at.machine, id, name, tail.size)
+                found[name] = await keep(mask(data.decode(errors="replace"), self._at.setup.env).encode())
+            except AmpError as problem:
+                _LOG.warning("the last %d bytes of %s of %s are kept, not all: %s", follow.KEPT, name, id, problem)
+        return found

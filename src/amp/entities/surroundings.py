@@ -28,7 +28,8 @@ Machines = Callable[[Location], tuple[Machine, str]]
 class Surroundings:
     """`model` is asked anew at each use. `sleep` waits that many seconds.
 
-    `plane` and `term`: for whom this is done; `contacted`: what `contact` has fenced.
+    `plane` and `term`: for whom this is done; `contacted`: what `contact` has fenced; `keep`: writes a file that is too
+    large for the journal and answers its name, None where nothing is kept.
     """
 
     model: Callable[[], Model]
@@ -39,6 +40,7 @@ class Surroundings:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     plane: str = "plane"
     term: int = 0
+    keep: Callable[[bytes], Awaitable[str]] | None = None
     turns: Turns = field(default_factory=Turns)
     contacted: set[str] = field(default_factory=set)
 

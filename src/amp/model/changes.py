@@ -167,7 +167,8 @@ class StepStarted(Change, frozen=True, gc=False):
 
 class StepEnded(Change, frozen=True, gc=False):
     """A step ended. `status`: completed | failed | cancelled | void (never began, never will) | interrupted (its end
-    cannot be known). The streams are the last of what it wrote, without secrets."""
+    cannot be known). The streams are the last of what it wrote, without secrets; `blobs`: where all of it is, by the
+    name of the stream, for those that are longer."""
 
     task: TaskId
     id: str
@@ -176,6 +177,7 @@ class StepEnded(Change, frozen=True, gc=False):
     outcome: Any = None
     stdout: str = ""
     stderr: str = ""
+    blobs: dict[str, str] = {}
 
 
 class TaskEnded(Change, frozen=True, gc=False):

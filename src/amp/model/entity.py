@@ -66,6 +66,7 @@ class Step(Struct, frozen=True, gc=False):
     outcome: Any = None
     stdout: str = ""
     stderr: str = ""
+    blobs: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
 class Resumption(Struct, frozen=True, gc=False):

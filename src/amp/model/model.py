@@ -328,6 +328,7 @@ class Model:
                 outcome=change.outcome,
                 stdout=change.stdout,
                 stderr=change.stderr,
+                blobs=change.blobs,
             )
             if step.id == change.id and step.status == "running"
             else step
@@ -449,7 +450,8 @@ def _task_changes(task: Task) -> Iterator[c.AnyChange]:
             on_interrupt=step.on_interrupt,
         )
         if step.status != "running":
-            yield c.StepEnded(task.id, step.id, step.status, step.ended_ms or 0, step.outcome, step.stdout, step.stderr)
+            told = (step.outcome, step.stdout, step.stderr, dict(step.blobs))
+            yield c.StepEnded(task.id, step.id, step.status, step.ended_ms or 0, *told)
     if task.status != "running":
         yield c.TaskEnded(task.id, task.status, task.ended_ms or 0, task.result, task.error)
 

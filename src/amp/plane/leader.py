@@ -52,6 +52,7 @@ class Leader:
         term: Term,
         *,
         plane: str = "plane",
+        keep: Callable[[bytes], Awaitable[str]] | None = None,
         machines: Machines = local_machines,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -62,7 +63,7 @@ class Leader:
         self._node = node_id
         self._term = term
         self._around = Surroundings(
-            lambda: views.model, registry, clock, entropy, machines, sleep, plane=plane, term=term
+            lambda: views.model, registry, clock, entropy, machines, sleep, plane=plane, term=term, keep=keep
         )
         self._scheduler = Scheduler(clock, sleep)
         self._feeds = ProcessFeeds(self._scheduler, self._look)

@@ -29,6 +29,7 @@ from amp.plane.status import Roll, master_of, verdict
 from amp.plane.strict import confirm
 from amp.plane.subscriptions import Subscriptions
 from amp.plane.views import Event, HaState, HaStatus, StoreMetrics
+from amp.store import blobs
 from amp.store.collect import KEPT, collect
 from amp.store.objects import Objects
 from amp.store.segment import Boundary, Segment, Snapshot, segment_key
@@ -280,10 +281,20 @@ class PlaneNode(Holder):
         log = self.machine.log
         by = Boundary(log.plane, 0, log.term, self.machine.identity.node, at=now.wall_ms)
         done = await collect(self._objects, by, posts, self._may_act, kept=kept)
+        await blobs.collect(self._objects, await self._named_blobs(), self._may_act, now.wall_ms)
         if done.segments or done.snapshots:
             _LOG.info(
                 "deleted %d segments and %d snapshots up to segment %d", done.segments, done.snapshots, done.boundary
             )
+
+    async def _named_blobs(self) -> set[str]:
+        """Answer the files that tasks name, a thousand tasks at a time: there may be many."""
+        named: set[str] = set()
+        for number, task in enumerate(list(self._model.tasks.values())):
+            named.update(sha for step in task.steps for sha in step.blobs.values())
+            if number % 1000 == 999:
+                await asyncio.sleep(0)
+        return named
 
     # ---- Views: what readers see
 
@@ -352,6 +363,10 @@ class PlaneNode(Holder):
             fenced=machine.is_fenced(now),
             poll_period_s=machine.identity.poll,
         )
+
+    async def blob(self, sha: str) -> bytes | None:
+        """Read a file that a Change names."""
+        return await blobs.read(self._objects, sha)
 
     def store_metrics(self) -> StoreMetrics:
         """What this node did with the store."""

@@ -146,6 +146,10 @@ class Views(Protocol):
         lead, Unavailable where that cannot be found out within `timeout` seconds."""
         ...
 
+    async def blob(self, sha: str) -> bytes | None:
+        """Read a file that a Change names by its sha256; None where it is gone. Raises: Unavailable, Damaged."""
+        ...
+
     def ha_state(self) -> HaState:
         """The part of `ha` that every request is checked against, at this very moment."""
         ...

@@ -13,6 +13,10 @@ from amp.remote.machine import Machine
 
 #: How much of a stream is kept, in bytes.
 KEPT = 64 * 1024
+#: How much of a stream is kept that is too long for the journal, in bytes.
+LARGEST = 8 * 1024 * 1024
+#: An offset behind the end of any stream.
+_NOWHERE = 1 << 60
 _LOOK = 1.0
 _LOOKS_WITHOUT_VERDICT = 10
 
@@ -66,3 +70,22 @@ async def to_its_end(machine: Machine, id: str, term: int, streams: Streams) -> 
                 await machine.void_command(id, term)
         elif progress.standing is not Standing.RUNNING:
             return progress
+
+
+async def whole(machine: Machine, id: str, name: str, size: int) -> bytes:
+    """Read a stream of a command that has ended again, from its beginning; of a very long one the last of it.
+
+    `name`: stdout or stderr; `size`: how long it is. Raises: AmpError, where its machine cannot be asked.
+    """
+    start = max(0, size - LARGEST)
+    data = bytearray(f"[{start} bytes before this are not kept]\n".encode() if start else b"")
+    at = start
+    while at < size:
+        offsets = (at, _NOWHERE) if name == "stdout" else (_NOWHERE, at)
+        progress = await machine.watch_command(id, offsets, 0.0)
+        more = progress.stdout if name == "stdout" else progress.stderr
+        if not more:
+            break
+        data += more
+        at += len(more)
+    return bytes(data)

@@ -113,4 +113,4 @@ class Attempt:
     def _end(self, id: str, status: str, ended: Ended | None = None) -> AnyChange:
         told = ended or Ended()
         now = self._office.now_ms()
-        return StepEnded(self._run.task, id, status, now, told.outcome, told.stdout, told.stderr)
+        return StepEnded(self._run.task, id, status, now, told.outcome, told.stdout, told.stderr, dict(told.blobs))

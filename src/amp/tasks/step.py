@@ -34,7 +34,10 @@ class Fate(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an act ended. `fate` NEVER or UNKNOWN: it has no end of its own, `why` says what is known."""
+    """How an act ended. `fate` NEVER or UNKNOWN: it has no end of its own, `why` says what is known.
+
+    `blobs`: where all of a stream is kept that is longer than what is told of it.
+    """
 
     fate: Fate = Fate.BEGUN
     outcome: Any = None
@@ -42,6 +45,7 @@ class Ended:
     stdout: str = ""
     stderr: str = ""
     why: str = ""
+    blobs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

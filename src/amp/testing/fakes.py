@@ -49,6 +49,7 @@ class FakePlane:
         self.fail_after: int | None = None
         self.commits: list[list[AnyChange]] = []
         self.observed: list[list[AnyChange]] = []
+        self.blobs: dict[str, bytes] = {}
         self._followers: set[asyncio.Queue[Event]] = set()
 
     async def commit(self, changes: Sequence[AnyChange]) -> int:
@@ -90,6 +91,10 @@ class FakePlane:
     def term(self) -> int:
         """Always the first."""
         return 1
+
+    async def blob(self, sha: str) -> bytes | None:
+        """Answer from `blobs`."""
+        return self.blobs.get(sha)
 
     async def confirm(self, timeout: float) -> None:
         """Raises: Fenced, when not leading."""

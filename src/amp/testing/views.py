@@ -78,6 +78,7 @@ class FakeViews:
     def __init__(self, status: HaStatus = MASTER) -> None:
         self.status = status
         self.proof: AmpError | None = None
+        self.blobs: dict[str, bytes] = {}
         self._model = Model()
         self._seq = 0
         self._readers: list[asyncio.Queue[Event | None]] = []
@@ -102,6 +103,10 @@ class FakeViews:
     def term(self) -> int:
         """The term of the status that was set."""
         return self.status.term
+
+    async def blob(self, sha: str) -> bytes | None:
+        """Answer from `blobs`."""
+        return self.blobs.get(sha)
 
     async def confirm(self, timeout: float) -> None:
         """Do as `proof` says, after a turn of the loop. Raises: Fenced where the status is not MASTER."""

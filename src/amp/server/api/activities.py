@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from starlette.responses import Response
 
 from amp.kit.durations import parse_duration
-from amp.kit.errors import Missing
+from amp.kit.errors import AmpError, Missing
 from amp.kit.ids import TaskId
 from amp.model.entity import Task
 from amp.model.model import Model
@@ -21,6 +22,8 @@ from amp.server.entitlements import Right
 from amp.server.routing import Call, Route
 from amp.server.shapes.streams import streams
 from amp.server.shapes.tasks import task_summary
+
+_LOG = logging.getLogger(__name__)
 
 FOREVER = frozenset({"never", "-1"})
 AT_ONCE = frozenset({"always", "0"})
@@ -62,12 +65,26 @@ class Activities:
     async def stream(self, call: Call) -> Response:
         """Show what a task's command wrote, until now or in all; secrets are masked."""
         task = lookup.task(self._views.model, call.params["task"])
-        found = streams(task, self._requests.live_streams(task.id))
         name = call.params["stream"]
+        found = streams(task, self._requests.live_streams(task.id), await self._whole(task, name))
         if name not in found:
             known = ", ".join(found) or "none"
             raise Missing(f"Task '{task.id}' has no stream '{name}' (it has: {known})")
         return raw(found[name], "text/plain")
+
+    async def _whole(self, task: Task, name: str) -> dict[tuple[str, str], str]:
+        """Read what is too long for the journal; where that cannot be had, its end stands for it."""
+        found = {}
+        for step in task.steps:
+            if name in step.blobs:
+                try:
+                    data = await self._views.blob(step.blobs[name])
+                except AmpError as problem:
+                    _LOG.warning("stream %s of task %s cannot be read whole: %s", name, task.id, problem.message)
+                    continue
+                if data is not None:
+                    found[step.id, name] = data.decode(errors="replace")
+        return found
 
     async def _ended(self, task_id: TaskId, timeout: float | None) -> None:
         """Wait for a task's end as the journal tells it, which a hot standby hears too."""
