@@ -206,8 +206,9 @@ class Campaign:
 
     async def _start_all(self) -> None:
         down = [server for server in self._stage.servers if server.pid() is None]
-        for server in down:
-            if problem := await self._start(server):
+        problems = await asyncio.gather(*(self._start(server) for server in down))
+        for server, problem in zip(down, problems, strict=True):
+            if problem:
                 self._scene.odd(f"{server.run} did not start: {problem}", self._now())
 
     async def _start(self, server: Server) -> str:

@@ -17,7 +17,7 @@ from amp.testing.nemesis.history import DONE, FAILED, PREFIX, UNKNOWN, Odd, Read
 from amp.testing.nemesis.servers import Server
 from amp.testing.nemesis.wire import Answer, Link, Lost, Unsent
 
-_WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.1, 0.1, 0.03, 0.03
+_WRITE_PAUSE, _READ_PAUSE, _LOOK_PAUSE, _RETRY_PAUSE = 0.1, 0.15, 0.05, 0.05
 _RESTART_PAUSE, _RESTARTED = 0.5, 30.0
 _PATIENCE = 1.0  # seconds that a client waits for an answer
 _SENSORS = 4
