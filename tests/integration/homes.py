@@ -94,6 +94,15 @@ class Home:
         with (self.path / file).open("a") as stream:
             stream.write("".join(f"{key}={value}\n" for key, value in options.items()))
 
+    def admit(self, user: str, password: str) -> Home:
+        """Let this user in, too, and ask as that user from now on. Before it is started."""
+        self.add(BROOKLYN, {f"brooklyn.webconsole.security.user.{user}.password": password})
+        self.add(BROOKLYN, {"brooklyn.webconsole.security.users": "*"})
+        self._client.close()
+        self._login = (user, password)
+        self._client = self.client(timeout=5.0)
+        return self
+
     # ---- its scripts and its process
 
     def script(self, name: str, *words: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:

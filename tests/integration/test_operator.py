@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,43 @@ def test_promote_and_demote(town: Town) -> None:
     until(lambda: first.get("server/ha/states")["nodes"].get(second_id, {}).get("status") == "TERMINATED")
     assert amp(first, "remove", "--dead").stdout == f"Removed {second_id} (TERMINATED)\n"
     until(lambda: second_id not in first.get("server/ha/states")["nodes"])
+
+
+def test_drill(town: Town) -> None:
+    first = town.home().admit("driller", "one for all").start("MASTER")
+    second = town.home().admit("driller", "one for all").start("HOT_STANDBY")
+    until(lambda: len(first.get("server/ha/states")["nodes"]) == 2)
+
+    refused = amp(second, "drill")
+    assert (refused.returncode, refused.stdout.count("ok  ")) == (1, 2), refused.stderr
+    assert "nothing was changed: there is no terminal to ask on" in refused.stderr
+    assert (first.state(), second.state()) == ("MASTER", "HOT_STANDBY")
+
+    done = amp(first, "drill", "--yes", "--back", "-o", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    there, back = said["legs"]
+    assert (there["to"], back["to"], said["master"]) == (second.node_id(), first.node_id(), first.node_id())
+    assert there["term_before"] < there["term_after"] == back["term_before"] < back["term_after"]
+    for leg in (there, back):
+        assert leg["writes"]["done"] >= 20
+        assert leg["reads"]["failed"] == 0, "a hot standby answers reads all the time"
+        assert 0 < leg["writes"]["usual_s"] <= leg["writes"]["away_s"] < leg["took_s"] + 15
+    assert (first.state(), second.state()) == ("MASTER", "HOT_STANDBY")
+    assert first.get("applications") == []
+
+    lines = amp(second, "drill", "--yes", "--to", second.node_id()).stdout.splitlines()
+    assert [line[:12] for line in lines[:2]] == ["ok  node " + first.node_id()[:3], "ok  node " + second.node_id()[:3]]
+    assert lines[2].startswith(f"Node {second.node_id()} leads, ")
+    assert lines[-1].startswith("Now: 1 master, 1 hot standby")
+    assert second.state() == "MASTER"
+
+    assert "is no hot standby" in amp(first, "drill", "--yes", "--to", "nobody").stderr
+    first.stop()
+    alone = amp(second, "drill", "--yes")
+    assert (alone.returncode, "there is no hot standby" in alone.stderr) == (5, True)
+    assert "Nothing was changed" in alone.stderr
+    assert second.state() == "MASTER"
 
 
 SLOW = {"brooklyn.ha.heartbeatTimeout": "10s"}

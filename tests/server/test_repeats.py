@@ -65,6 +65,7 @@ WRITES = (
     Write("DELETE", TILL + "/sensors/gone", seen=False),
     Write("POST", "/applications/{app}/entities/{app}/config?recurse=true", '{"a": 1}', seen=False),
     Write("POST", TILL + "/config/a", "1", seen=False),
+    Write("POST", "/ha/probe", seen=False),
     Write("POST", "/access/locationProvisioningAllowed?allowed=false", seen=False),
 )
 

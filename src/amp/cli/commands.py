@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from amp import __version__
 from amp.cli.applications import STDIN, app_delete, app_ls, app_show, deploy
+from amp.cli.drill import ha_drill
 from amp.cli.exits import MEANINGS, OK
 from amp.cli.node import NODE_COMMANDS, run_node_command
 from amp.cli.operate import ha_demote, ha_priority, ha_promote, ha_remove
@@ -90,6 +91,7 @@ app.command(deploy)
 ha.command(ha_status, name="status")
 ha.command(ha_promote, name="promote")
 ha.command(ha_demote, name="demote")
+ha.command(ha_drill, name="drill")
 ha.command(ha_priority, name="priority")
 ha.command(ha_remove, name="remove")
 apps.command(app_ls, name="ls")

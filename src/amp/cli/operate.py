@@ -97,6 +97,11 @@ def _vouch(status: HaStatus) -> None:
         raise Invalid("nothing was changed")
 
 
+def promote(client: Client, before: HaStatus) -> HaStatus:
+    """Make a node the master and wait until it is; answers how it is then. Raises: AmpError."""
+    return _set_mode(client, before, {"mode": _MASTER})
+
+
 def _set_mode(client: Client, before: HaStatus, fields: dict[str, str]) -> HaStatus:
     """Ask the node to change; it answers when it has. Raises: AmpError."""
     # The node itself gives up after about two time-outs of the plane; its answer is worth waiting for.

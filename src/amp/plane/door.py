@@ -254,6 +254,10 @@ class Door:
         self._entity(entity)
         await self._commit(receipt, entity, [c.TagsSet(entity, list(tags))])
 
+    async def probe(self, *, receipt: Receipt | None = None) -> int:
+        """Write a segment without Changes; answers its seq."""
+        return await self._recorder.commit(with_answer(receipt, self._views.model, None, [], None))
+
     async def set_access(self, location_provisioning_allowed: bool, *, receipt: Receipt | None = None) -> None:
         """Allow or forbid provisioning."""
         await self._commit(receipt, None, [c.AccessSet(location_provisioning_allowed)])

@@ -99,6 +99,10 @@ class Requests(Protocol):
         """Replace an entity's tags."""
         ...
 
+    async def probe(self, *, receipt: Receipt | None = None) -> int:
+        """Write a segment without Changes, as every write is written; answers its seq."""
+        ...
+
     async def set_access(self, location_provisioning_allowed: bool, *, receipt: Receipt | None = None) -> None:
         """Allow or forbid provisioning."""
         ...

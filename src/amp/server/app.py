@@ -103,7 +103,7 @@ def build(
     for resource in (
         Node(views, control, requests, now, reload, adopt),
         HighAvailability(views, control, clock),
-        Plane(Streams(views, clock, stopping), sessions),
+        Plane(requests, Streams(views, clock, stopping), sessions),
         Access(views, requests),
         Login(sessions),
         Applications(views, requests),

@@ -370,6 +370,12 @@ class FakeRequests:
         self._check_leads()
         await self._commit(receipt, [c.TagsSet(entity, tags)])
 
+    async def probe(self, *, receipt: Receipt | None = None) -> int:
+        """Write nothing."""
+        self._check_leads()
+        await self._commit(receipt, [])
+        return self._views.seq
+
     async def set_access(self, location_provisioning_allowed: bool, *, receipt: Receipt | None = None) -> None:
         """Allow or forbid provisioning."""
         self._check_leads()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from amp.kit.errors import Invalid
-from amp.server.answers import as_json
+from amp.plane.requests import Requests
+from amp.server.answers import as_json, nothing
 from amp.server.entitlements import Right
 from amp.server.errors import Forbidden
 from amp.server.events import TOPICS, Streams
@@ -14,9 +15,10 @@ from amp.server.sessions import Sessions
 
 
 class Plane:
-    """The resources `/ha/plane` and `/events/stream`."""
+    """The resources `/ha/plane`, `/ha/probe` and `/events/stream`."""
 
-    def __init__(self, streams: Streams, sessions: Sessions) -> None:
+    def __init__(self, requests: Requests, streams: Streams, sessions: Sessions) -> None:
+        self._requests = requests
         self._streams = streams
         self._sessions = sessions
 
@@ -25,6 +27,7 @@ class Plane:
         status = Right.SERVER_STATUS
         return (
             Route("GET", "/ha/plane", self.plane, "The plane as this node sees it", status),
+            Route("POST", "/ha/probe", self.probe, "A write that changes nothing", Right.HA_ADMIN, change=True),
             Route(
                 "GET",
                 "/events/stream",
@@ -38,6 +41,11 @@ class Plane:
     async def plane(self, call: Call) -> Response:
         """Tell everything about the plane."""
         return as_json(call.ha)
+
+    async def probe(self, call: Call) -> Response:
+        """Write nothing, the way that every write goes; answers where it stands in the journal."""
+        seq = await self._requests.probe(receipt=call.receipt_for(lambda *_: nothing()))
+        return as_json({"seq": seq}) if call.receipt is None else nothing()
 
     async def stream(self, call: Call) -> Response:
         """Follow what changes."""
