@@ -115,7 +115,7 @@ class LiveNode:
         )  # fmt: skip
         self.node = PlaneNode(
             Machine(identity, lambda: entropy(8).hex()), self.line, clock,
-            persist_mode=PersistMode.AUTO, persist_period=0.01, plane_name=None,
+            persist_mode=PersistMode.AUTO, persist_period=0.01,
         )  # fmt: skip
         registry = standard_registry()
         self.node.make_leader = lambda term: Leader(
