@@ -15,6 +15,7 @@ from amp.store.segment import (
     build,
     check_follows,
     pack,
+    pack_many,
     parse,
     seal,
     unpack,
@@ -32,8 +33,24 @@ def made(seq: int = 1, body: bytes = b"", **fields: object) -> Segment:
 
 @given(st.lists(st.binary(min_size=1).filter(lambda line: b"\n" not in line)))
 def test_a_body_comes_back(lines: list[bytes]) -> None:
-    assert unpack(pack(lines)) == lines
+    assert list(unpack(pack(lines))) == lines
     assert pack(lines) == pack(lines)
+    assert list(unpack(pack_many(lines))) == lines
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 99, 100, 101, 5000])
+def test_many_lines_come_back(count: int) -> None:
+    lines = [bytes([97 + number % 7]) * (number * 37 % 700 + 1) for number in range(count)]
+    assert list(unpack(pack_many(iter(lines)))) == lines
+
+
+@pytest.mark.parametrize("damaged", [slice(0, -1), slice(1, None), slice(0, 20)])
+def test_a_body_that_is_not_whole_is_refused(damaged: slice) -> None:
+    body = pack_many(b"%d" % number for number in range(1000))
+    with pytest.raises((EOFError, zlib.error)):
+        list(unpack(body[damaged]))
+    with pytest.raises(EOFError):
+        list(unpack(body + b"more"))
 
 
 def test_a_segment_comes_back() -> None:

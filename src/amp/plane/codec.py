@@ -17,7 +17,12 @@ _UNREADABLE = (OSError, EOFError, zlib.error, msgspec.DecodeError)
 
 def encode(changes: Iterable[AnyChange]) -> list[bytes]:
     """Answer a line for each Change. Raises: TypeError, for values that are not JSON data (a bug)."""
-    return [_encoder.encode(change) for change in changes]
+    return list(lines(changes))
+
+
+def lines(changes: Iterable[AnyChange]) -> Iterator[bytes]:
+    """Answer a line for each Change, one after another. Raises: as `encode`."""
+    return map(_encoder.encode, changes)
 
 
 def decode(body: bytes, key: str) -> Sequence[AnyChange]:

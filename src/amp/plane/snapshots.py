@@ -12,7 +12,7 @@ from amp.kit.errors import Unavailable
 from amp.model.model import Model, built
 from amp.plane import codec
 from amp.store.objects import Objects, Outcome
-from amp.store.segment import Damaged, Snapshot, pack, seal, snapshot_key, unseal
+from amp.store.segment import Damaged, Snapshot, pack_many, seal, snapshot_key, unseal
 
 _LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ async def save(objects: Objects, log: Log, model: Model, clock: Clock) -> Snapsh
         at=clock.read().wall_ms,
     )
     frozen = model.copy()
-    data = await asyncio.to_thread(lambda: seal(header, pack(codec.encode(frozen.as_changes())))[0])
+    data = await asyncio.to_thread(lambda: seal(header, pack_many(codec.lines(frozen.as_changes())))[0])
     outcome = await objects.create(snapshot_key(head.seq), data)
     if outcome is Outcome.UNKNOWN:
         _LOG.warning("the snapshot at segment %d could not be written; the next comes later", head.seq)

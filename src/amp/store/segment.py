@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ FORMAT = 1
 FIRST_FORMAT = 1
 NO_HASH = "0" * 64
 _MAGIC = b"AMP1 "
+_PIECE = 32 * 1024  # bytes that are packed, or unpacked, at a time
+_GZIP = 31  # what zlib calls gzip, with its header and checksum
 _PREFIX = len(_MAGIC) + 64 + 1
 
 
@@ -153,9 +157,35 @@ def pack(lines: list[bytes]) -> bytes:
     return gzip.compress(b"\n".join(lines), compresslevel=1, mtime=0) if lines else b""
 
 
-def unpack(body: bytes) -> list[bytes]:
-    """Answer the lines of a body."""
-    return gzip.decompress(body).split(b"\n") if body else []
+def pack_many(lines: Iterable[bytes]) -> bytes:
+    """Pack lines into a body, as `pack` does, a piece at a time: for as many as a snapshot has."""
+    packer, parts = zlib.compressobj(1, zlib.DEFLATED, _GZIP), []
+    waiting: list[bytes] = []
+    size, before = 0, b""
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _PIECE:
+            parts.append(packer.compress(before + b"\n".join(waiting)))
+            waiting, size, before = [], 0, b"\n"
+    if not waiting and not before:
+        return b""
+    if waiting:
+        parts.append(packer.compress(before + b"\n".join(waiting)))
+    return b"".join(parts) + packer.flush()
+
+
+def unpack(body: bytes) -> Iterator[bytes]:
+    """Answer the lines of a body, unpacked piece by piece. Raises: zlib.error, EOFError, when it is damaged."""
+    if not body:
+        return
+    unzip, rest = zlib.decompressobj(_GZIP), b""
+    for start in range(0, len(body), _PIECE):
+        *lines, rest = (rest + unzip.decompress(body[start : start + _PIECE])).split(b"\n")
+        yield from lines
+    if not unzip.eof or unzip.unused_data:
+        raise EOFError("it does not end where it should")
+    yield rest
 
 
 def seal(header: msgspec.Struct, body: bytes) -> tuple[bytes, str]:
