@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from amp.entities.process import Home
 from amp.entities.surroundings import Surroundings
-from amp.kit.errors import AmpError, Fenced
+from amp.kit.errors import AmpError, Fenced, Unavailable
 from amp.model.entity import Step
 from amp.remote import follow
 from amp.remote.attach import Command, Progress, Standing
@@ -20,6 +21,10 @@ from amp.tasks.run import Run
 from amp.tasks.step import Ended, Fate, Traits
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: How long a machine that does not answer is left alone, in seconds.
+_AGAIN = 1.0
 
 
 class Shell:
@@ -47,41 +52,48 @@ class Shell:
         self.traits = Traits(host=at.machine.host, turn=turn, env=shown(at.setup.env), on_interrupt=on_interrupt)
 
     async def begin(self, id: str) -> None:
-        """Begin it under this id."""
-        self._run.may_act()
-        await self._around.contact(self._at.machine, self._at.base)
+        """Begin it under this id; what a try before it wrote is none of its output."""
+        self._streams = follow.Streams()
+        await self._reached(lambda: self._around.contact(self._at.machine, self._at.base))
         command = Command(id, self._around.plane, self._around.term, self._script, self._at.setup.env, self._cwd)
         self._run.may_act()
-        await self._at.machine.start_command(command)
+        try:
+            await self._at.machine.start_command(command)
+        except Unavailable:
+            pass  # it may have begun: the verdict tells, to whoever follows it
 
     async def resolve(self, id: str, step: Step) -> Fate:
         """Find out whether it began; if that was not decided, it never does."""
         if self._elsewhere(step) is not None:
             return Fate.UNKNOWN
-        self._run.may_act()
-        await self._around.contact(self._at.machine, self._at.base)
-        await self._at.machine.void_command(id, self._around.term)
-        progress = await self._at.machine.watch_command(id, (0, 0), 0.0)
+        machine, term = self._at.machine, self._around.term
+        await self._reached(lambda: self._around.contact(machine, self._at.base))
+        await self._reached(lambda: machine.void_command(id, term))
+        progress = await self._reached(lambda: machine.watch_command(id, (0, 0), 0.0))
         return Fate.NEVER if progress.standing is Standing.VOID else Fate.BEGUN
 
     async def end(self, id: str, step: Step | None) -> Ended:
         """Wait for its end; it is ended when its time is up."""
         if step is not None and (why := self._elsewhere(step)):
             return Ended(Fate.UNKNOWN, why=why)
-        gone = (self._around.now_ms() - step.begun_ms) / 1000 if step is not None else 0.0
         try:
-            async with asyncio.timeout(max(0.0, self._limit - gone)):
-                progress = await self._followed(id)
+            # Its time starts anew with each leader: clocks of different nodes are not compared.
+            async with asyncio.timeout(self._limit):
+                progress = await self._reached(lambda: self._followed(id))
         except TimeoutError:
-            self._run.may_act()
             return await self.stop(id)
         return await self._told(id, progress)
 
     async def stop(self, id: str) -> Ended:
         """End it now, with all that it has started."""
-        await self._at.machine.void_command(id, self._around.term)
-        await self._at.machine.kill_command(id)
-        return await self._told(id, await self._followed(id))
+        try:
+            self._run.may_act()
+            await self._at.machine.void_command(id, self._around.term)
+            self._run.may_act()
+            await self._at.machine.kill_command(id)
+            return await self._told(id, await self._followed(id))
+        except Unavailable as problem:
+            return Ended(Fate.UNKNOWN, why=problem.message, **self.streams())
 
     async def forget(self, id: str) -> None:
         """Remove its run directory."""
@@ -94,6 +106,15 @@ class Shell:
             "stdout": mask(self._streams.stdout.text(), env),
             "stderr": mask(self._streams.stderr.text(), env),
         }
+
+    async def _reached(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Do what may be done again; a machine that does not answer is asked until it does."""
+        while True:
+            self._run.may_act()
+            try:
+                return await call()
+            except Unavailable:
+                await self._around.sleep(_AGAIN)
 
     async def _followed(self, id: str) -> Progress:
         return await follow.to_its_end(self._at.machine, id, self._around.term, self._streams)

@@ -55,7 +55,12 @@ class Attempt:
             fate = await self._act.resolve(known.id, known)
         except asyncio.CancelledError:
             if self._run.recalled:
-                self._tell(known.id, CANCELLED, await self._act.stop(known.id))
+                await self._stopped(known.id)
+            raise
+        except Fenced:
+            raise
+        except AmpError as error:
+            self._failed(known.id, error)
             raise
         if fate is Fate.NEVER:
             return await self._fresh([self._end(known.id, VOID)])
@@ -68,7 +73,13 @@ class Attempt:
             self._run.task, id, traits.kind, self._office.node, self._office.term, self._office.now_ms(),
             traits.host, traits.turn, dict(traits.env), traits.on_interrupt,
         )  # fmt: skip
-        await self._run.commit([*before, begun])
+        try:
+            await self._run.commit([*before, begun])
+        except asyncio.CancelledError:
+            if self._run.recalled:
+                # Its start is on its way into the journal, and nobody will ever begin it.
+                self._run.tell([self._end(id, VOID)])
+            raise
         return await self._followed(id, None)
 
     async def _followed(self, id: str, known: Step | None) -> Ended:
@@ -80,19 +91,26 @@ class Attempt:
             raise
         except asyncio.CancelledError:
             if self._run.recalled:
-                self._tell(id, CANCELLED, await self._act.stop(id))
+                await self._stopped(id)
             raise
         except AmpError as error:
-            # What is there is kept: it may be of use to whoever looks for the reason.
-            self._run.tell([self._end(id, FAILED, Ended(outcome={"error": error.message}, failed=True))])
+            self._failed(id, error)
             raise
         if ended.fate is Fate.BEGUN:
             self._tell(id, FAILED if ended.failed else COMPLETED, ended)
             return ended
         if ended.fate is Fate.NEVER:
-            self._run.tell([self._end(id, VOID, ended)])  # that it is void must hold for ever: it is not forgotten
+            self._void(id, ended)
             raise Invalid(ended.why)
         return await self._once_more(id, ended)
+
+    async def _stopped(self, id: str) -> None:
+        """End it, because a client has cancelled it."""
+        ended = await self._act.stop(id)
+        if ended.fate is Fate.NEVER:
+            self._void(id, ended)
+        else:
+            self._tell(id, CANCELLED, ended)
 
     async def _once_more(self, id: str, ended: Ended) -> Ended:
         """Mark a try as interrupted, and make another where that is wanted."""
@@ -106,6 +124,14 @@ class Attempt:
             f"{self._run.order.name} was interrupted: {ended.why}. It was not run again (on-interrupt: "
             f"{self._act.traits.on_interrupt}): look at what it has done, then invoke the effector again"
         )
+
+    def _failed(self, id: str, error: AmpError) -> None:
+        # What is there is kept: it may be of use to whoever looks for the reason.
+        self._run.tell([self._end(id, FAILED, Ended(outcome={"error": error.message}, failed=True))])
+
+    def _void(self, id: str, ended: Ended) -> None:
+        # That it is void must hold for ever, also for a request that is still on its way: it is not forgotten.
+        self._run.tell([self._end(id, VOID, ended)])
 
     def _tell(self, id: str, status: str, ended: Ended) -> None:
         self._run.tell([self._end(id, status, ended)], lambda: self._act.forget(id))

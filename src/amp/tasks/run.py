@@ -234,7 +234,12 @@ class Run:
             runs.append((run, body))
             if known is None:
                 new.append(self._office.started(run.task, order, self.task))
-        await self.commit(new)
+        try:
+            await self.commit(new)
+        except BaseException:
+            for run, _ in runs:
+                self._never_begun(run)
+            raise
         await self._side_by_side(runs, failed)
         if failed:
             named = {task: f"{order.name} of {order.entity}" for task, order in orders.items()}

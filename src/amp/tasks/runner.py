@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from amp.kit.clock import Clock
-from amp.kit.errors import AmpError, Fenced
+from amp.kit.errors import AmpError, Fenced, Unavailable
 from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
 from amp.model.changes import AnyChange, TaskStarted
 from amp.model.entity import Task
@@ -150,9 +150,22 @@ class Runner:
 
     async def _unpark(self) -> None:
         """Go on with what has stopped, once this node may act again; its office ends this where it may not."""
-        while not self._office.recorder.may_act():
-            await self._sleep(_LAPSE)
-        parked, self._parked = self._parked, {}
+        while self._parked:
+            while not self._office.recorder.may_act():
+                await self._sleep(_LAPSE)
+            parked = dict(self._parked)
+            try:
+                # What they told before they stopped may still be on its way: they go on from behind it.
+                await self._office.recorder.commit([])
+            except Fenced:
+                continue
+            except Unavailable:
+                return  # this node has lost its leadership
+            for task in parked:
+                del self._parked[task]
+            self._go_on(parked)
+
+    def _go_on(self, parked: Mapping[TaskId, Body]) -> None:
         known = self._office.model().tasks
         tasks = [known[task] for task in parked if task in known and known[task].status == "running"]
         self._reserve(tasks)

@@ -1,0 +1,333 @@
+"""One seed, one story: nodes that die, freeze and come back, machines that restart, clients, and work under way.
+
+All the while deployments run. When the trouble is over everything must come to its end; then the judge has the word.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from amp.kit.errors import AmpError, Conflict
+from amp.kit.ids import EntityId, TaskId
+from amp.testing.simwork.blueprints import blueprint
+from amp.testing.simwork.judge import Broken, Judge
+from amp.testing.simwork.node import Host, Node
+from amp.testing.simwork.objects import Faults, Store
+from amp.testing.simwork.target import Target
+from amp.testing.simwork.world import HostClock, World
+
+#: True seconds with trouble, and the longest that the work may take to end after them.
+STORM, CALM = 40.0, 150.0
+#: Seconds in which nothing is under way, before it is believed.
+QUIET = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a story came to."""
+
+    seed: int
+    count: dict[str, int]
+
+
+class Story:
+    """A plane of two or three nodes, two targets, clients, and their bad luck. `checks_first`: see `Target`."""
+
+    def __init__(self, seed: int, *, checks_first: bool = False) -> None:
+        self.seed = seed
+        self.world = World(seed)
+        self.rng = rng = self.world.rng
+        self.nodes: list[Node] = []  # the current run on each host
+        self.runs: list[Node] = []  # all of them
+        self.judge = Judge(self.runs)
+        self.store = Store(self.world, self.judge.landed)
+        self.targets = {
+            name: Target(
+                self.world, name, began=self.judge.began, ended=self.judge.ended, voided=self.judge.voided,
+                checks_first=checks_first,
+            )
+            for name in ("/m1", "/m2")
+        }  # fmt: skip
+        poll = rng.choice([0.2, 0.5, 1.0])
+        self.hosts = [
+            Host(f"host{i}", HostClock(self.world, rng.uniform(0.92, 1.09), rng.uniform(1e3, 1e5)),
+                 rng.choice([2.0, 3.0, 4.0]), poll)
+            for i in range(rng.choice([2, 2, 3]))
+        ]  # fmt: skip
+        self.storming = True
+        self.applications: list[str] = []
+        self.wild = rng.choice([0.0, 0.004, 0.02])  # how often a node is struck just as it acts
+
+    def play(self) -> Outcome:
+        """Live through it. Raises: Broken."""
+        watch = _Watch(self.judge)
+        logger = logging.getLogger("amp")
+        before, logger.propagate = logger.propagate, False
+        logger.addHandler(watch)
+        try:
+            self._play()
+        finally:
+            logger.removeHandler(watch)
+            logger.propagate = before
+            self.world.over = True
+            for node in self.runs:
+                node.loop.bury()
+        return Outcome(self.seed, dict(self.judge.count))
+
+    def _play(self) -> None:
+        for host in range(len(self.hosts)):
+            self.nodes.append(self._run_of(host))
+            self.world.after(self.rng.uniform(0.0, 1.0), self.nodes[host].start)
+        for number in range(self.rng.choice([1, 2, 3])):
+            self.world.after(self.rng.uniform(1.0, STORM * 0.6), self._deployer(f"app{number}"))
+        self.world.after(2.0, self._write)
+        self.world.after(3.0, self._client)
+        self.world.after(self.rng.uniform(2.0, 6.0), self._trouble)
+        self._until(STORM)
+        self._clear_up()
+        quiet_since = self.world.time
+        while self.world.time < STORM + CALM and self.world.time - quiet_since < QUIET:
+            self._until(self.world.time + 1.0)
+            if self.judge.unfinished() or len(self.applications) > len(self._there()):
+                quiet_since = self.world.time
+        if self.judge.unfinished():
+            self._broken(f"still under way {CALM:g} s after the trouble: {', '.join(self.judge.unfinished()[:5])}")
+        self._judge_nodes()
+        self.judge.verdict()
+        self._check()
+
+    def _until(self, time: float) -> None:
+        while self.world.step(time):
+            self._check()
+
+    def _check(self) -> None:
+        if self.judge.broken is not None:
+            self._broken(self.judge.broken)
+
+    def _broken(self, what: str) -> None:
+        raise Broken(f"seed {self.seed}, {self.world.time:.3f} s: {what}")
+
+    def _judge_nodes(self) -> None:
+        for node in self.runs:
+            for problem in node.problems():
+                self.judge.fail(f"{node.name}: {problem}")
+        leaders = [node for node in self.nodes if node.leads]
+        if len(leaders) != 1:
+            self.judge.fail(f"{len(leaders)} nodes lead when all is quiet")
+
+    # ---- nodes
+
+    def _run_of(self, host: int) -> Node:
+        name = f"n{len(self.runs) + 1}"
+        hot = self.rng.random() < 0.8
+        node = Node(self.world, self.hosts[host], name, self.store, self.targets, self._about_to, hot=hot)
+        self.runs.append(node)
+        return node
+
+    def _return(self, host: int) -> None:
+        if not self.nodes[host].alive:
+            self.nodes[host] = self._run_of(host)
+            self.nodes[host].start()
+
+    def _kill(self, node: Node) -> None:
+        node.kill()
+        host = self.hosts.index(node.host)
+        self.world.after(self.rng.uniform(0.3, 8.0), lambda: self._return(host))
+
+    def _freeze(self, node: Node) -> None:
+        if node.loop.frozen or not node.alive:
+            return
+        node.loop.freeze()
+        seconds = self.rng.choice([self.rng.uniform(0.1, 3.0), self.rng.uniform(2.0, 15.0)])
+
+        def thaw() -> None:
+            if node.alive:
+                node.thaw()
+
+        self.world.after(seconds, thaw)
+
+    def _stop(self, node: Node) -> None:
+        node.plane.stop()
+        host = self.hosts.index(node.host)
+
+        def look() -> None:
+            if node.alive:
+                self.world.after(0.5, look)
+            else:
+                self._return(host)
+
+        self.world.after(self.rng.uniform(0.5, 6.0), look)
+
+    def _leader(self) -> Node | None:
+        return next((node for node in self.nodes if node.leads), None)
+
+    # ---- what befalls them
+
+    def _about_to(self, node: Node, target: Target | None, name: str, what: str, send: Callable[[], None]) -> None:
+        if self.world.over:
+            return
+        if target is not None:
+            self.judge.about_to(node, target, name, what)
+        if not self.storming or self.rng.random() >= self.wild or not node.may_act():
+            send()
+        elif self.rng.random() < 0.5:
+            self._kill(node)
+            if self.rng.random() < 0.5:
+                send()
+        else:
+            self._freeze(node)
+            if self.rng.random() < 0.5:
+                send()
+            else:
+                node.held.append(send)  # it goes out with the first breath after the thaw
+
+    def _trouble(self) -> None:
+        if not self.storming:
+            return
+        self.world.after(self.rng.uniform(1.0, 9.0), self._trouble)
+        victim = self.rng.choice(self.nodes)
+        leader = self._leader()
+        if leader is not None and self.rng.random() < 0.7:
+            victim = leader
+        kinds = ["kill", "kill", "freeze", "freeze", "stop", "cut", "store", "store", "down", "reboot"]
+        kind = self.rng.choice(kinds)
+        self.judge.count[f"trouble {kind}"] += 1
+        if kind == "store":
+            self.store.faults = self.rng.choice(
+                [
+                    Faults(),
+                    Faults(lost_request=0.3),
+                    Faults(lost_answer=0.4),
+                    Faults(latency=0.2),
+                    Faults(lost_answer=0.2, late=0.3, latency=0.05),
+                ]
+            )
+        elif kind == "down":
+            self.store.faults = Faults(down=True)
+            self.world.after(self.rng.uniform(0.5, 8.0), lambda: setattr(self.store, "faults", Faults()))
+        elif kind == "reboot":
+            self._reboot(self.rng.choice(list(self.targets.values())))
+        elif victim.alive:
+            self._befall(victim, kind)
+
+    def _befall(self, victim: Node, kind: str) -> None:
+        if kind == "kill":
+            self._kill(victim)
+        elif kind == "freeze":
+            self._freeze(victim)
+        elif kind == "stop":
+            if not victim.loop.frozen:
+                self._stop(victim)
+        elif kind == "cut":
+            victim.link.cut = True
+            self.world.after(self.rng.uniform(0.5, 8.0), lambda: setattr(victim.link, "cut", False))
+
+    def _reboot(self, target: Target) -> None:
+        if target.up:
+            self.judge.trouble.reboots.setdefault(target.name, []).append(self.world.time)
+            target.reboot(self.rng.uniform(0.2, 3.0))
+
+    def _clear_up(self) -> None:
+        self.storming = False
+        self.store.faults = Faults()
+        for node in self.nodes:
+            node.link.cut = False
+            if node.alive and node.loop.frozen:
+                node.thaw()
+
+    # ---- clients
+
+    def _there(self) -> list[str]:
+        return [name for name in self.applications if self.judge.was_written(name)]
+
+    def _deployer(self, name: str) -> Callable[[], None]:
+        text = blueprint(self.rng, name, list(self.targets))
+        self.applications.append(name)
+
+        def answered(answer: Any) -> None:
+            if isinstance(answer, Conflict):
+                return  # an earlier try has done it
+            if answer is None or isinstance(answer, AmpError):
+                self.world.after(0.5, deploy)  # with the same id: it cannot be done twice
+                return
+            self.judge.acked(f"deployment of {name}", answer[1])
+
+        def deploy() -> None:
+            leader = self._leader()
+            if leader is None:
+                self.world.after(0.5, deploy)
+            else:
+                leader.ask(leader.door.deploy(text, user="somebody", app_id=name), answered)
+
+        return deploy
+
+    def _write(self) -> None:
+        if not self.storming:
+            return
+        self.world.after(self.rng.uniform(0.2, 1.5), self._write)
+        leader, there = self._leader(), self._there()
+        if leader is None or not there:
+            return
+        name, value = self.rng.choice(there), str(self.world.number())
+
+        def answered(answer: Any) -> None:
+            if answer is not None and not isinstance(answer, AmpError):
+                self.judge.acked(f"sensor {value} of {name}", name, "told", value)
+
+        async def ask() -> str:
+            await leader.door.set_sensors(EntityId(name), {"told": value})
+            return value
+
+        leader.ask(ask(), answered)
+
+    def _client(self) -> None:
+        """Do something to an application, now and then."""
+        if not self.storming:
+            return
+        self.world.after(self.rng.uniform(2.0, 12.0), self._client)
+        leader, there = self._leader(), self._there()
+        if leader is None or not there:
+            return
+        name = self.rng.choice(there)
+        entities = [each for each in self.judge.model.entities.values() if each.application == name and each.parent]
+        if not entities:
+            return
+        what = self.rng.choice(["restart", "restart", "populateServiceNotUpDiagnostics", "stop", "cancel", "delete"])
+        self.judge.count[f"client {what}"] += 1
+        if what in ("stop", "cancel", "delete", "restart"):
+            self.judge.trouble.touched.add(name)
+        entity = self.rng.choice(entities).id
+        if what == "cancel":
+            running = [
+                each.id for each in self.judge.model.tasks.values()
+                if each.status == "running" and each.entity in (name, entity)
+            ]  # fmt: skip
+            if running:
+                leader.ask(leader.door.cancel_task(self.rng.choice(running)), lambda answer: None)
+        elif what == "delete":
+            self._acked(leader, f"deletion of {name}", leader.door.delete_application(EntityId(name), user="somebody"))
+        else:
+            self._acked(leader, f"{what} of {entity}", leader.door.invoke(entity, what, {}, user="somebody"))
+
+    def _acked(self, leader: Node, what: str, request: Any) -> None:
+        def answered(answer: TaskId | AmpError | None) -> None:
+            if isinstance(answer, str):
+                self.judge.acked(what, answer)
+
+        leader.ask(request, answered)
+
+
+class _Watch(logging.Handler):
+    """What a node says of its own bugs is not overheard."""
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__(logging.ERROR)
+        self._judge = judge
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note an error that was logged."""
+        why = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        self._judge.fail(f"logged: {record.getMessage()}{why}")

@@ -1,0 +1,68 @@
+"""True time, what is to happen in it, and the clocks of hosts, which run at rates of their own. One seed, all chance."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable
+
+from amp.kit.clock import Reading
+
+
+class World:
+    """What happens, in order. `over`: the story has ended, and nothing has any effect any more."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.time = 0.0
+        self.over = False
+        self._order = 0
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+
+    def after(self, delay: float, do: Callable[[], None]) -> None:
+        """Let something happen `delay` seconds from now."""
+        self.at(self.time + delay, do)
+
+    def at(self, time: float, do: Callable[[], None]) -> None:
+        """Let something happen at a true time."""
+        self._order += 1
+        heapq.heappush(self._queue, (time, self._order, do))
+
+    def number(self) -> int:
+        """Answer a number that was not given before."""
+        self._order += 1
+        return self._order
+
+    def step(self, until: float) -> bool:
+        """Let the next thing happen; False when nothing is left before `until`."""
+        if not self._queue or self._queue[0][0] > until:
+            self.time = max(self.time, until)
+            return False
+        time, _, do = heapq.heappop(self._queue)
+        self.time = max(self.time, time)
+        do()
+        return True
+
+    def entropy(self, count: int) -> bytes:
+        """Give random bytes."""
+        return self.rng.randbytes(count)
+
+
+class HostClock:
+    """The clocks of one host: they run at its rate, also while a node on it stands still."""
+
+    def __init__(self, world: World, rate: float, offset: float) -> None:
+        self._world, self._rate, self._offset = world, rate, offset
+
+    def read(self) -> Reading:
+        """Read all clocks at once."""
+        run = self._offset + self._world.time * self._rate
+        return Reading(run, run, 1_700_000_000.0 + run)
+
+    def true_time(self, raw: float) -> float:
+        """Answer the first true time at which this clock shows `raw`, or more."""
+        time = (raw - self._offset) / self._rate
+        while self._offset + time * self._rate < raw:
+            time = math.nextafter(time, math.inf)
+        return time
