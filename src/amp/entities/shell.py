@@ -93,7 +93,8 @@ class Shell:
             await self._at.machine.kill_command(id)
             return await self._told(id, await self._followed(id))
         except Unavailable as problem:
-            return Ended(Fate.UNKNOWN, why=problem.message, **self.streams())
+            said = self.streams()
+            return Ended(Fate.UNKNOWN, None, True, said["stdout"], said["stderr"], problem.message)
 
     async def forget(self, id: str) -> None:
         """Remove its run directory."""

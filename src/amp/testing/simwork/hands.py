@@ -13,7 +13,7 @@ from amp.kit.errors import Unavailable
 from amp.remote.attach import Command, Progress
 from amp.remote.command import check
 from amp.remote.machine import Process, Result
-from amp.testing.simwork.loop import Loop
+from amp.testing.simwork.loop import Loop, settle
 from amp.testing.simwork.target import Target
 
 #: How long a call waits for a machine that does not answer, in seconds.
@@ -122,11 +122,7 @@ class Hands:
 
         def give(result: Any) -> None:
             if not loop.dead:
-                loop.call_soon(lambda: done.done() or done.set_result(result))
-
-        def refuse() -> None:
-            problem = Unavailable(f"{self._target.name} does not answer")
-            loop.call_soon(lambda: done.done() or done.set_exception(problem))
+                loop.call_soon(settle, done, result)
 
         def land() -> None:
             if not world.over and self._target.up and not self._cut():
@@ -134,5 +130,5 @@ class Hands:
 
         delay = rng.expovariate(1 / 0.002) if rng.random() < 0.97 else rng.uniform(0.0, 2.0)
         self._about_to(name, what, lambda: world.after(delay, land))
-        loop.call_later(patience, refuse)
+        loop.call_later(patience, settle, done, None, Unavailable(f"{self._target.name} does not answer"))
         return await done

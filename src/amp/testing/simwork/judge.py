@@ -34,6 +34,8 @@ class Trouble:
     """What the story has done to the work, as an excuse for what did not go well."""
 
     reboots: dict[str, list[float]] = field(default_factory=dict)  # target -> when
+    lost: set[str] = field(default_factory=set)  # commands whose processes were killed
+    cuts: dict[str, list[float]] = field(default_factory=dict)  # target -> until when a node did not reach it
     touched: set[str] = field(default_factory=set)  # applications whose work a client has cancelled or ended
 
 
@@ -76,6 +78,8 @@ class Judge:
             if known is not None and known.status not in ("running", status):
                 self.fail(f"task {_shown(known)} ended as {known.status} and later as {status}")
         for change in changes:
+            if isinstance(change, c.StepEnded) and change.id in self.running and not self._lost_sight(change.id):
+                self.fail(f"command {change.id} is told to be {change.status}, and it still runs")
             self._note(change)
             self.model.apply(change)
         self._in_order(changes)
@@ -134,6 +138,8 @@ class Judge:
         if told is None:
             self.fail(f"command {id} begins, and its start is not in the journal")
             return
+        if begun.raised < begun.term:
+            self.fail(f"command {id} of term {begun.term} begins where its leader has not raised its term")
         if id in self.begun:
             self.fail(f"command {id} begins a second time")
         if id in self._voided:
@@ -154,13 +160,18 @@ class Judge:
         self.begun[id] = begun
         self.running.add(id)
 
+    def _lost_sight(self, id: str) -> bool:
+        """Its machine could not be reached, by some node, since it began."""
+        begun = self.begun[id]
+        return any(until >= begun.at for until in self.trouble.cuts.get(begun.target, []))
+
     def _second_try(self, told: c.StepStarted, first: str, second: str) -> None:
         task = self.model.tasks[told.task]
         if first in self.running:
             self.fail(f"{_shown(task)} runs as {second} while it still runs as {first}")
         elif told.on_interrupt != RERUN:
             self.fail(f"{_shown(task)} ran as {first} and runs again as {second}")
-        elif not self._rebooted(self.begun[first]):
+        elif not self._broke_off(first):
             self.fail(f"{_shown(task)} runs again as {second}, though nothing interrupted {first}")
         else:
             self.count["reruns"] += 1
@@ -229,9 +240,12 @@ class Judge:
         application = entity.application if entity is not None else task.entity
         if application in self.trouble.touched or entity is None:
             return True
-        return any(self._reason(step) for each in self._below(task) for step in each.steps if step.kind != PURE) or (
-            any(each.name.startswith("check-running") for each in self._below(task)) and bool(self.trouble.reboots)
-        )
+        below = list(self._below(task))
+        if any(self._reason(step) for each in below for step in each.steps if step.kind != PURE):
+            return True
+        if self.trouble.reboots and any(each.name.startswith("check-running") for each in below):
+            return True
+        return "does not answer" in (task.error or "") and bool(self.trouble.reboots or self.trouble.cuts)
 
     def _reason(self, step: Step) -> bool:
         begun = self.begun.get(step.id)
@@ -239,10 +253,11 @@ class Judge:
             return False
         if step.status == "failed":
             return exit_code(begun.script) != 0 and step.outcome == {"exit": exit_code(begun.script)}
-        return step.status == "interrupted" and self._rebooted(begun)
+        return step.status == "interrupted" and self._broke_off(step.id)
 
-    def _rebooted(self, begun: Begun) -> bool:
-        return any(when >= begun.at for when in self.trouble.reboots.get(begun.target, []))
+    def _broke_off(self, id: str) -> bool:
+        begun = self.begun[id]
+        return id in self.trouble.lost or any(when >= begun.at for when in self.trouble.reboots.get(begun.target, []))
 
     def _below(self, task: Task) -> Iterator[Task]:
         yield task

@@ -12,11 +12,12 @@ import contextvars
 import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from amp.testing.simwork.world import HostClock, World
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _Task(asyncio.Task[T]):
@@ -39,6 +40,15 @@ class _Future(asyncio.Future[Any]):
         return self._number
 
 
+def settle(future: asyncio.Future[Any], result: Any, problem: Exception | None = None) -> None:
+    """Answer whoever waits, if anybody still does."""
+    if not future.done():
+        if problem is not None:
+            future.set_exception(problem)
+        else:
+            future.set_result(result)
+
+
 class Loop(asyncio.AbstractEventLoop):
     """The loop of one process. `odd`: what asyncio complained of. A dead one never runs again."""
 
@@ -49,6 +59,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._armed: float | None = None  # the true time at which the world calls next
         self._tasks: list[asyncio.Task[Any]] = []
         self.odd: list[dict[str, Any]] = []
+        self._in_round = False
         self.frozen = False
         self.dead = False
 
@@ -93,6 +104,7 @@ class Loop(asyncio.AbstractEventLoop):
             self._ready.append(heapq.heappop(self._timers)[2])
         before = asyncio._get_running_loop()
         asyncio._set_running_loop(self)
+        self._in_round = True
         try:
             for _ in range(len(self._ready)):
                 if self.dead or self.frozen:
@@ -101,11 +113,12 @@ class Loop(asyncio.AbstractEventLoop):
                 if not handle.cancelled():
                     handle._run()
         finally:
+            self._in_round = False
             asyncio._set_running_loop(before)
 
     def _arm(self) -> None:
-        if self.frozen or self.dead:
-            return
+        if self._in_round or self.frozen or self.dead:
+            return  # it is seen to at the end of the round, when it thaws, or never
         while self._timers and self._timers[0][2].cancelled():
             heapq.heappop(self._timers)
         if self._ready:
@@ -125,7 +138,7 @@ class Loop(asyncio.AbstractEventLoop):
         return self._clock.read().raw
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Call in the next round."""
         handle = asyncio.Handle(callback, args, self, context)
@@ -134,16 +147,31 @@ class Loop(asyncio.AbstractEventLoop):
             self._arm()
         return handle
 
-    call_soon_threadsafe = call_soon
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Call in the next round: there are no threads."""
+        return self.call_soon(callback, *args, context=context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call after some seconds."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call when the host's clock shows that."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
@@ -159,9 +187,7 @@ class Loop(asyncio.AbstractEventLoop):
         """Make a future of this loop."""
         return _Future(self._world.number(), self)
 
-    def create_task(
-        self, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **more: Any
-    ) -> asyncio.Task[T]:
+    def create_task(self, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **more: Any) -> asyncio.Task[T]:
         """Make a task of this loop."""
         assert asyncio.iscoroutine(coro)
         task: asyncio.Task[T] = _Task(self._world.number(), coro, loop=self, **more)
@@ -170,15 +196,15 @@ class Loop(asyncio.AbstractEventLoop):
         self._tasks.append(task)
         return task
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
         """Do it now and answer a little later, as a thread would."""
         done = self.create_future()
         try:
             result = func(*args)
         except Exception as problem:  # noqa: BLE001 - handed to whoever waits
-            self.call_later(0.001, lambda: done.cancelled() or done.set_exception(problem))
+            self.call_later(0.001, settle, done, None, problem)
         else:
-            self.call_later(0.001, lambda: done.cancelled() or done.set_result(result))
+            self.call_later(0.001, settle, done, result)
         return done
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""One run of a node in the simulated world: the real PlaneNode, Leader and Door, on a loop, a link and hands of its own.
+"""One run of a node in the simulated world: the real PlaneNode, Leader and Door, on a loop and a link of its own.
 
 A kill abandons it: nothing of it runs any more, its requests may still land. A frozen one keeps its clocks.
 """
@@ -62,7 +62,7 @@ class Node:
         hot: bool,
     ) -> None:
         self.world, self.host, self.name = world, host, name
-        self.loop = Loop(world, host.clock)
+        self.loop = Loop(world, host.clock)  # type: ignore[abstract]  # what no node asks of it is left out
         self.link = Link(
             store, self.loop, max(1.0, host.timeout / 6), lambda name, send: about_to(self, None, name, "", send)
         )

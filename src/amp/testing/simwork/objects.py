@@ -6,14 +6,13 @@ believes of it. A request that has left a node has its effect also when that nod
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from amp.kit.errors import Unavailable
 from amp.store.objects import ObjectInfo, Outcome
-from amp.testing.simwork.loop import Loop
+from amp.testing.simwork.loop import Loop, settle
 from amp.testing.simwork.world import World
 
 _LOST = object()
@@ -108,7 +107,7 @@ class Link:
         def give(what: Any) -> None:
             if not answer.done() and not self._loop.dead:
                 # Set in a round of the loop, as a socket would be read: a frozen node learns of it when it thaws.
-                self._loop.call_soon(lambda: answer.done() or answer.set_result(what))
+                self._loop.call_soon(settle, answer, what)
 
         def land() -> None:
             if world.over:

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from amp.ha.events import ModeAsked
+from amp.ha.modes import HaMode
 from amp.kit.errors import AmpError, Conflict
 from amp.kit.ids import EntityId, TaskId
+from amp.plane import snapshots
 from amp.testing.simwork.blueprints import blueprint
 from amp.testing.simwork.judge import Broken, Judge
 from amp.testing.simwork.node import Host, Node
@@ -23,6 +26,12 @@ from amp.testing.simwork.world import HostClock, World
 STORM, CALM = 40.0, 150.0
 #: Seconds in which nothing is under way, before it is believed.
 QUIET = 4.0
+#: Segments after which a leader saves its state, in some stories: so few that standbys come to load one.
+SOON = 40
+_KINDS = (
+    "kill", "kill", "freeze", "freeze", "stop", "promote", "cut", "store", "store", "down", "reboot", "lose",
+    "unreached",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +76,12 @@ class Story:
         logger = logging.getLogger("amp")
         before, logger.propagate = logger.propagate, False
         logger.addHandler(watch)
+        segments = snapshots.SEGMENTS
         try:
+            snapshots.SEGMENTS = self.rng.choice([segments, SOON])
             self._play()
         finally:
+            snapshots.SEGMENTS = segments
             logger.removeHandler(watch)
             logger.propagate = before
             self.world.over = True
@@ -81,8 +93,8 @@ class Story:
         for host in range(len(self.hosts)):
             self.nodes.append(self._run_of(host))
             self.world.after(self.rng.uniform(0.0, 1.0), self.nodes[host].start)
-        for number in range(self.rng.choice([1, 2, 3])):
-            self.world.after(self.rng.uniform(1.0, STORM * 0.6), self._deployer(f"app{number}"))
+        for number in range(self.rng.choice([2, 3, 4])):
+            self.world.after(self.rng.uniform(1.0, STORM * 0.7), self._deployer(f"app{number}"))
         self.world.after(2.0, self._write)
         self.world.after(3.0, self._client)
         self.world.after(self.rng.uniform(2.0, 6.0), self._trouble)
@@ -192,8 +204,7 @@ class Story:
         leader = self._leader()
         if leader is not None and self.rng.random() < 0.7:
             victim = leader
-        kinds = ["kill", "kill", "freeze", "freeze", "stop", "cut", "store", "store", "down", "reboot"]
-        kind = self.rng.choice(kinds)
+        kind = self.rng.choice(_KINDS)
         self.judge.count[f"trouble {kind}"] += 1
         if kind == "store":
             self.store.faults = self.rng.choice(
@@ -208,8 +219,10 @@ class Story:
         elif kind == "down":
             self.store.faults = Faults(down=True)
             self.world.after(self.rng.uniform(0.5, 8.0), lambda: setattr(self.store, "faults", Faults()))
-        elif kind == "reboot":
-            self._reboot(self.rng.choice(list(self.targets.values())))
+        elif kind in ("reboot", "lose"):
+            self._break_off(kind)
+        elif kind == "unreached":
+            self._unreached(victim, self.rng.choice(list(self.targets)))
         elif victim.alive:
             self._befall(victim, kind)
 
@@ -221,14 +234,33 @@ class Story:
         elif kind == "stop":
             if not victim.loop.frozen:
                 self._stop(victim)
+        elif kind == "promote":
+            heir = self.rng.choice(self.nodes)
+            heir.loop.call_soon(heir.plane.elector.tell, ModeAsked(HaMode.MASTER))
         elif kind == "cut":
             victim.link.cut = True
             self.world.after(self.rng.uniform(0.5, 8.0), lambda: setattr(victim.link, "cut", False))
 
-    def _reboot(self, target: Target) -> None:
-        if target.up:
-            self.judge.trouble.reboots.setdefault(target.name, []).append(self.world.time)
-            target.reboot(self.rng.uniform(0.2, 3.0))
+    def _break_off(self, kind: str) -> None:
+        """Let a machine restart, or the processes of a command be killed; sooner where something runs."""
+        trouble, running = self.judge.trouble, sorted(self.judge.running)
+        if not running:
+            return
+        id = self.rng.choice(running)
+        target = self.targets[self.judge.begun[id].target]
+        if kind == "lose":
+            trouble.lost.add(id)
+            target.lose(id)
+        elif target.up:
+            trouble.reboots.setdefault(target.name, []).append(self.world.time)
+            target.reboot(self.rng.uniform(0.2, 8.0))
+
+    def _unreached(self, node: Node, target: str) -> None:
+        """Let a node not reach a machine for a while."""
+        seconds = self.rng.uniform(0.5, 15.0)
+        self.judge.trouble.cuts.setdefault(target, []).append(self.world.time + seconds)
+        node.cut_off.add(target)
+        self.world.after(seconds, lambda: node.cut_off.discard(target))
 
     def _clear_up(self) -> None:
         self.storming = False

@@ -46,6 +46,7 @@ class Begun:
     target: str
     id: str
     term: int
+    raised: int  # the largest term that was seen on the machine
     script: str
 
 
@@ -152,6 +153,14 @@ class Target:
             self.world.after(self.world.rng.uniform(0.0, 0.3), lambda: self._reap(process))
         return True
 
+    def lose(self, id: str) -> None:
+        """Let a command's processes be killed by the system, wrapper and all: no word of an end is left."""
+        place = self.runs[id]
+        if place.wrapper is not None:
+            self._reap(place.wrapper)
+            self._ended(id)
+            self._news(place)
+
     def reboot(self, seconds: float) -> None:
         """Lose power: files stay, nothing else does; back after some seconds."""
         self.up = False
@@ -193,7 +202,8 @@ class Target:
             self._reap(process)
             return
         place.verdict = f"start.{command.term}"
-        self._began(Begun(self.world.time, self.name, command.id, command.term, command.script))
+        raised = self.terms.get(command.plane, 0)
+        self._began(Begun(self.world.time, self.name, command.id, command.term, raised, command.script))
         self._go_on(place, command, process, _steps(command.script))
 
     def _go_on(

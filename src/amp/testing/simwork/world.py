@@ -1,4 +1,4 @@
-"""True time, what is to happen in it, and the clocks of hosts, which run at rates of their own. One seed, all chance."""
+"""True time, what is to happen in it, and the clocks of hosts, which run at rates of their own. Chance has one seed."""
 
 from __future__ import annotations
 
@@ -54,11 +54,14 @@ class HostClock:
 
     def __init__(self, world: World, rate: float, offset: float) -> None:
         self._world, self._rate, self._offset = world, rate, offset
+        self._read_at, self._reading = -1.0, Reading(0.0, 0.0, 0.0)
 
     def read(self) -> Reading:
         """Read all clocks at once."""
-        run = self._offset + self._world.time * self._rate
-        return Reading(run, run, 1_700_000_000.0 + run)
+        if self._read_at != self._world.time:
+            run = self._offset + self._world.time * self._rate
+            self._read_at, self._reading = self._world.time, Reading(run, run, 1_700_000_000.0 + run)
+        return self._reading
 
     def true_time(self, raw: float) -> float:
         """Answer the first true time at which this clock shows `raw`, or more."""
