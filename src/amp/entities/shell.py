@@ -118,7 +118,7 @@ class Shell:
                 await self._around.sleep(_AGAIN)
 
     async def _followed(self, id: str) -> Progress:
-        return await follow.to_its_end(self._at.machine, id, self._around.term, self._streams)
+        return await follow.to_its_end(self._at.machine, id, self._around.term, self._streams, self._run.may_act)
 
     def _elsewhere(self, step: Step) -> str | None:
         here = self._at.machine.host

@@ -140,6 +140,7 @@ class Software:
         at = self._home()
         run.may_act()
         await at.machine.make_private(self._base())
+        run.may_act()
         await at.machine.make_private(at.setup.run_dir)
         host = {
             "host.address": at.machine.address,

@@ -6,6 +6,7 @@ not to run. Ending a command that takes too long, or is cancelled, is for whoeve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from amp.remote.attach import Progress, Standing
@@ -59,14 +60,17 @@ async def look(machine: Machine, id: str, streams: Streams, wait: float = 0.0) -
         wait = 0.0
 
 
-async def to_its_end(machine: Machine, id: str, term: int, streams: Streams) -> Progress:
-    """Wait until a command is void, has ended, or is gone without a word."""
+async def to_its_end(
+    machine: Machine, id: str, term: int, streams: Streams, may_act: Callable[[], None] = lambda: None
+) -> Progress:
+    """Wait until a command is void, has ended, or is gone without a word. `may_act` is asked right before it is voided."""
     undecided = 0
     while True:
         progress = await look(machine, id, streams, _LOOK)
         if progress.standing is Standing.UNDECIDED:
             undecided += 1
             if undecided >= _LOOKS_WITHOUT_VERDICT:
+                may_act()
                 await machine.void_command(id, term)
         elif progress.standing is not Standing.RUNNING:
             return progress

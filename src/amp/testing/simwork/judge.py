@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from amp.ha.parts import Parts
 from amp.kit.ids import TaskId
 from amp.model import changes as c
 from amp.model.entity import Step, Task
@@ -51,6 +52,7 @@ class Judge:
         self.begun: dict[str, Begun] = {}
         self.running: set[str] = set()
         self._nodes = nodes
+        self._parts: Parts[c.AnyChange] = Parts()
         self._task_of: dict[str, TaskId] = {}
         self._steps: dict[str, c.StepStarted] = {}
         self._tries: dict[TaskId, list[str]] = {}
@@ -71,7 +73,7 @@ class Judge:
         self.count["segments"] += 1
         if segment.header.kind == "elect":
             self.count["terms"] += 1
-        changes = list(codec.decode(segment.body, key))
+        changes = self._parts.take(segment.header, codec.decode(segment.body, key))
         ended = [(each.id, each.status) for each in changes if isinstance(each, c.TaskEnded)]
         for task, status in ended:
             known = self.model.tasks.get(task)

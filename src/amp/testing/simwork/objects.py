@@ -47,9 +47,10 @@ class Store:
             self._told(key, data)
         return Outcome.DONE
 
-    def list(self, prefix: str) -> list[ObjectInfo]:
+    def list(self, prefix: str, after: str) -> list[ObjectInfo]:
         """List keys, now."""
-        return [ObjectInfo(key, len(self.objects[key]), None) for key in sorted(self.objects) if key.startswith(prefix)]
+        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        return [ObjectInfo(key, len(self.objects[key]), None) for key in keys]
 
 
 class Link:
@@ -87,9 +88,9 @@ class Link:
         found: bytes | None = self._checked(await self._ask(lambda: self._store.objects.get(key)))
         return found
 
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        """List keys that begin with `prefix`, sorted by key."""
-        found: list[ObjectInfo] = self._checked(await self._ask(lambda: self._store.list(prefix)))
+    async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
+        """List keys that begin with `prefix` and come after `after`, sorted by key."""
+        found: list[ObjectInfo] = self._checked(await self._ask(lambda: self._store.list(prefix, after)))
         return found
 
     async def delete(self, key: str) -> None:
