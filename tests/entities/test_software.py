@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from amp.entities.types import standard_registry
-from amp.kit.errors import Fenced
+from amp.kit.errors import Fenced, Unavailable
 from amp.kit.ids import EntityId, NodeId, TaskId, Term
 from amp.model.entity import Task
 from amp.plane.door import Door
@@ -623,6 +623,80 @@ async def test_a_command_whose_end_is_unknown_is_run_again_only_where_that_is_wa
             assert "its machine was restarted" in world.sensors()["service.problems"]["start"]
             assert world.states() == ("ON_FIRE", "ON_FIRE")
             assert (await world.invoke("restart")).status == "completed"
+
+
+async def test_another_try_has_an_output_of_its_own() -> None:
+    world = World()
+    world.machine.held.add("customize")
+    world.machine.answers["customize"] = Result(0, "all of the second try", "")
+    async with world.led(1):
+        await world.deploy(ALL_PHASES + "\non-interrupt: rerun")
+        (id,) = (id for id, each in world.machine.standings.items() if each.standing is Standing.RUNNING)
+        world.machine.standings[id] = Progress(Standing.UNKNOWN, 1, stdout=b"half of")
+        world.machine.held.clear()
+        world.machine.news.set()
+        await settle()
+    (steps,) = (each.steps for each in world.plane.model.tasks.values() if any(step.id == id for step in each.steps))
+    assert [step.stdout for step in steps] == ["half of", "all of the second try"]
+
+
+class FarMachine(FakeMachine):
+    """A machine that does not answer for a while, `silent` times."""
+
+    silent = 0
+
+    async def raise_term(self, plane: str, term: int) -> None:
+        self._answer()
+        await super().raise_term(plane, term)
+
+    async def void_command(self, id: str, term: int) -> None:
+        self._answer()
+        await super().void_command(id, term)
+
+    async def start_command(self, command: Command) -> None:
+        await super().start_command(command)
+        self._answer()
+
+    async def watch_command(self, id: str, offsets: tuple[int, int], wait: float) -> Progress:
+        self._answer()
+        return await super().watch_command(id, offsets, wait)
+
+    def _answer(self) -> None:
+        if self.silent:
+            self.silent -= 1
+            raise Unavailable("it does not answer")
+
+
+@pytest.mark.parametrize("silent", range(1, 6))
+async def test_a_connection_that_is_lost_does_not_end_a_command(silent: int) -> None:
+    world = World()
+    world.machine = FarMachine({"launch": launches})
+    world.machine.held.add("customize")
+    world.machine.silent = silent
+    async with world.led(1):
+        task = await world.deploy(ALL_PHASES)
+        await world.clock.advance(20)
+    world.machine.silent = silent
+    world.machine.release.set()
+    async with world.led(2):
+        await world.clock.advance(20)
+        assert world.plane.model.tasks[task].status == "completed"
+    assert world.machine.ran.count("customize") == 1
+
+
+async def test_a_command_has_its_whole_time_under_each_leader() -> None:
+    """Nodes' clocks are not compared: one that is hours ahead must not end what its predecessor has just begun."""
+    world = World()
+    world.machine.held.add("customize")
+    async with world.led(1):
+        task = await world.deploy(ALL_PHASES)
+    world.clock = FakeClock(wall=1_700_000_000.0 + 5 * 3600)
+    async with world.led(2):
+        await settle()
+        world.machine.release.set()
+        world.machine.news.set()
+        await settle()
+        assert world.plane.model.tasks[task].status == "completed"
 
 
 async def test_a_command_of_another_machine_is_not_looked_for_on_this_one() -> None:

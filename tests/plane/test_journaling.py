@@ -1,6 +1,7 @@
 """The leader's queue: group commit, conflation, order, and what writers are told when office ends."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -142,3 +143,17 @@ async def test_a_client_that_goes_away_does_not_undo_its_write() -> None:
     await asyncio.sleep(0)
     assert office.written() == [c.EntityRenamed("a", "1")]
     office.journaling.answer(office.journaling.take(1), 5)
+
+
+async def test_a_refusal_that_nobody_waits_for_any_more_is_no_error() -> None:
+    office, heard = Office(), []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context))
+    writer = await commit(office, c.EntityRenamed("a", "1"))
+    office.written()
+    writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
+    office.journaling.drop(1, unknown=True)
+    await asyncio.sleep(0)
+    del writer, office
+    gc.collect()
+    assert heard == []

@@ -20,6 +20,7 @@ from amp.testing.fakes import FakePlane, seeded_entropy
 
 E = EntityId("e")
 WELL = Ended(outcome=0, stdout="out", stderr="err")
+CUT = Ended(outcome=None, failed=True, stdout="cut")
 LOST = Ended(Fate.UNKNOWN, stdout="half", why="its machine is gone")
 
 
@@ -28,11 +29,12 @@ class FakeAct:
     """Plays an act: `fate` is what a successor finds, `ends` how each try ends in turn; without one it hangs."""
 
     plane: FakePlane
-    fate: Fate = Fate.BEGUN
+    fate: Fate | Exception = Fate.BEGUN
     ends: Sequence[Ended | Exception] = (WELL,)
     traits: Traits = field(default_factory=Traits)
     did: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    stopped: Ended = CUT
 
     async def begin(self, id: str) -> None:
         # Nothing begins that is not recorded.
@@ -42,6 +44,8 @@ class FakeAct:
     async def resolve(self, id: str, step: Step) -> Fate:
         self.did.append("resolve")
         self.known.append(step.id)
+        if isinstance(self.fate, Exception):
+            raise self.fate
         return self.fate
 
     async def end(self, id: str, step: Step | None) -> Ended:
@@ -55,7 +59,7 @@ class FakeAct:
 
     async def stop(self, id: str) -> Ended:
         self.did.append("stop")
-        return Ended(outcome=None, failed=True, stdout="cut")
+        return self.stopped
 
     async def forget(self, id: str) -> None:
         steps = [step for task in self.plane.model.tasks.values() for step in task.steps if step.id == id]
@@ -184,6 +188,20 @@ async def test_a_cancelled_task_ends_its_act_and_keeps_what_it_said(plane: FakeP
     task = await lived(plane, act)
     assert act.did == ["begin", "end", "stop", "forget"]
     assert (task.status, tries(task), task.steps[0].stdout) == ("cancelled", [("cancelled", 1)], "cut")
+
+
+async def test_a_cancelled_act_that_never_began_stays_void(plane: FakePlane) -> None:
+    """Its request may still be on its way to the machine: what says that it is void must not be removed."""
+    act = FakeAct(plane, ends=[], stopped=Ended(Fate.NEVER, why="it never began"))
+    task = await lived(plane, act)
+    assert act.did == ["begin", "end", "stop"]
+    assert (task.status, tries(task)) == ("cancelled", [("void", 1)])
+
+
+async def test_an_act_that_cannot_be_looked_for_fails_with_its_task(plane: FakePlane) -> None:
+    act = FakeAct(plane, fate=Invalid("the disk is full"))
+    task = await lived(plane, act, recorded(plane, c.StepStarted(TaskId("old"), "d1", term=1)), term=2)
+    assert (task.status, task.error, tries(task)) == ("failed", "the disk is full", [("failed", 1)])
 
 
 async def test_leaving_office_leaves_the_act_alone(plane: FakePlane) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from amp.kit.errors import Conflict, Fenced, Invalid, Unavailable
 from amp.kit.ids import EntityId, NodeId, TaskId, Term
-from amp.model.changes import EntityAdded, SensorSet, TaskEnded, TaskStarted
+from amp.model.changes import AnyChange, EntityAdded, SensorSet, TaskEnded, TaskStarted
 from amp.model.entity import Task
 from amp.tasks.runner import Body, Run, Runner
 from amp.tasks.task import Order
@@ -268,6 +268,121 @@ async def test_what_belongs_to_the_end_is_one_with_it(plane: FakePlane) -> None:
 
     await finished(plane, fails)
     assert "never" not in plane.model.entities[E].sensors
+
+
+class QueuePlane(FakePlane):
+    """A plane whose commits wait until `write`, in order; they are written whether or not somebody still waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue: list[tuple[Sequence[AnyChange], asyncio.Future[int]]] = []
+
+    async def commit(self, changes: Sequence[AnyChange]) -> int:
+        if not self.leading:
+            raise Fenced("this node does not lead")
+        self.queue.append((changes, asyncio.get_running_loop().create_future()))
+        return await asyncio.shield(self.queue[-1][1])
+
+    async def write(self, count: int = 1000) -> None:
+        while self.queue and count:
+            count -= 1
+            changes, done = self.queue.pop(0)
+            self.commits.append(list(changes))
+            self._apply(changes)
+            done.set_result(self.seq)
+            await settle()
+
+
+async def test_what_stopped_goes_on_from_behind_what_it_had_told() -> None:
+    """Its last words were on their way when the lease lapsed: said twice, they would leave a part that never ends."""
+    plane = QueuePlane()
+    plane.model.apply(EntityAdded(E, "t", "e", E))
+    clock = FakeClock()
+
+    async def quick(run: Run) -> None: ...
+
+    async def talks(run: Run) -> None:
+        await run.step("first", quick)
+        await run.step("second", quick)
+
+    async def body(run: Run) -> None:
+        await run.together([(Order(E, "talks"), talks), (Order(E, "acts"), waits)])
+
+    go = asyncio.Event()
+
+    async def waits(run: Run) -> None:
+        await go.wait()
+        run.may_act()
+
+    async with asyncio.TaskGroup() as group:
+        run = Runner(
+            plane, clock, seeded_entropy(), group, node=NodeId("n"), term=Term(4), model=lambda: plane.model,
+            sleep=clock.sleep,
+        )  # fmt: skip
+        begun = asyncio.create_task(run.begin(Order(E, "whole"), body))
+        await settle()
+        await plane.write(1)
+        await begun
+        await plane.write(2)  # both parts have begun, and `first` of the one
+        assert [type(change).__name__ for change in plane.queue[0][0]] == ["TaskEnded", "TaskStarted"]
+        plane.leading = False
+        go.set()
+        await settle()
+        plane.leading = True
+        await clock.advance(1)
+        await plane.write()
+        await clock.advance(1)
+        await plane.write()
+    assert {task.status for task in plane.model.tasks.values()} == {"completed"}
+    assert sum(task.name == "second" for task in plane.model.tasks.values()) == 1
+
+
+async def test_parts_whose_beginning_is_on_its_way_when_they_are_cancelled_end_too() -> None:
+    plane = QueuePlane()
+    plane.model.apply(EntityAdded(E, "t", "e", E))
+
+    async def body(run: Run) -> None:
+        await run.together([(Order(E, "part"), forever)])
+
+    async with runner(plane) as run:
+        begun = asyncio.create_task(run.begin(Order(E, "whole"), body))
+        await settle()
+        await plane.write(1)
+        task = await begun
+        await settle()
+        assert run.cancel(task)
+        await settle()
+        await plane.write()
+    assert {each.name: each.status for each in plane.model.tasks.values()} == {
+        "whole": "cancelled", "part": "cancelled",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", [Fenced("no"), None])
+async def test_a_task_that_stops_while_its_node_leaves_office_does_no_harm(
+    plane: FakePlane, lost: Exception | None
+) -> None:
+    """What it would begin beside itself, to wait for the lease or to tidy up, is begun no more."""
+
+    async def body(run: Run) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if lost is not None:
+                raise lost
+            run.tell([], lambda: asyncio.sleep(0))
+            await run.commit([SensorSet(E, "seen", 1)])
+
+    async def office() -> None:
+        async with runner(plane) as run:
+            await run.begin(Order(E, "whole"), body)
+            await asyncio.Event().wait()
+
+    job = asyncio.create_task(office())
+    await settle()
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
 
 
 async def test_leaving_office_ends_tasks_without_a_word(plane: FakePlane) -> None:

@@ -63,7 +63,7 @@ async def look(machine: Machine, id: str, streams: Streams, wait: float = 0.0) -
 async def to_its_end(
     machine: Machine, id: str, term: int, streams: Streams, may_act: Callable[[], None] = lambda: None
 ) -> Progress:
-    """Wait until a command is void, has ended, or is gone without a word. `may_act` is asked right before it is voided."""
+    """Wait until a command is void, has ended, or is gone without a word; `may_act` is asked before it is voided."""
     undecided = 0
     while True:
         progress = await look(machine, id, streams, _LOOK)

@@ -103,7 +103,8 @@ class Story:
         quiet_since = self.world.time
         while self.world.time < STORM + CALM and self.world.time - quiet_since < QUIET:
             self._until(self.world.time + 1.0)
-            if self.judge.unfinished() or len(self.applications) > len(self._there()):
+            waiting = len(self.applications) > len(self._there()) or self._leader() is None
+            if waiting or self.judge.unfinished():
                 quiet_since = self.world.time
         if self.judge.unfinished():
             self._broken(f"still under way {CALM:g} s after the trouble: {', '.join(self.judge.unfinished()[:5])}")
