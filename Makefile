@@ -39,9 +39,11 @@ unit: setup servers
 	@.venv/bin/pytest
 
 SEEDS ?= 2000
+WORK ?= 150
 FIRST ?= 1
-sim: setup ## play SEEDS seeds of the simulated plane, from FIRST on
+sim: setup ## play SEEDS seeds of the simulated plane, and WORK of the work on it, from FIRST on
 	@$(PY) -m amp.testing.sim --seeds $(SEEDS) --first $(FIRST)
+	@$(PY) -m amp.testing.simwork --seeds $(WORK) --first $(FIRST)
 
 e2e: setup ## the console in headless Chromium, and the tutorial on real processes
 	@bin/need-browser

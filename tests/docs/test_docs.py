@@ -18,6 +18,7 @@ from amp.blueprint.parse import parse_application
 from amp.entities.types import standard_registry
 from amp.ha.modes import HaMode, NodeState, PersistMode
 from amp.testing.sim.planted import PLANTED
+from amp.testing.simwork.planted import PLANTED as WORK_PLANTED
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -106,6 +107,11 @@ def test_planted_bugs_are_listed() -> None:
     page = (DOCS / "reference" / "simulator.md").read_text().split("## Planted bugs")[1]
     listed = {int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert listed == {bug.number for bug in PLANTED}
+
+
+def test_planted_bugs_in_the_work_are_listed() -> None:
+    page = (DOCS / "reference" / "simulator.md").read_text().split("## Work under bad luck")[1]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == set(WORK_PLANTED)
 
 
 def test_the_index_of_decisions_is_whole() -> None:

@@ -1,4 +1,4 @@
-"""Work under bad luck: a few seeds here, more by `make sim`. Each run is a process of its own, whose hash seed is fixed."""
+"""Work under bad luck: a few seeds here, more by `make sim`. Each run is a process whose hash seed is fixed."""
 
 from __future__ import annotations
 

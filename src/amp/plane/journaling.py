@@ -176,9 +176,3 @@ def _parts(changes: Sequence[AnyChange], lines: list[bytes], size: int, done: as
                 start, filled = at, 0
             filled += len(line) + 1
     yield _Writer(list(changes[start:]), lines[start:], filled or size, done)
-
-
-def _heard(done: asyncio.Future[int]) -> None:
-    # Whoever waited may have gone: that a write of theirs was refused is then nobody's news, and no error in the log.
-    if not done.cancelled():
-        done.exception()

@@ -14,13 +14,14 @@ def blueprint(rng: random.Random, name: str, targets: list[str]) -> str:
     """Write an application of one or two processes on one of the targets."""
     rows = [f"name: {name}", "location:", f"  localhost: {{onbox.base.dir: {rng.choice(targets)}}}", "services:"]
     fails = rng.random() < 0.1
-    shared = rng.choice(["say 2 0.3", f"say {rng.randint(1, 9)} {rng.choice([0.05, 0.5, 1.5])}"])
-    for number in range(rng.choice([1, 1, 2])):
+    shared = rng.choice(["say 2 0.3", f"say {rng.randint(1, 9)} {rng.choice([0.3, 0.8, 1.5])}"])
+    for number in range(rng.choice([1, 2, 2])):
         rows += ["- type: VanillaSoftwareProcess", f"  name: {name}-{number}", "  brooklyn.config:"]
         rows.append(f"    on-interrupt: {rng.choice(['fail', 'rerun'])}")
         rows.append(f"    softwareProcess.serviceProcessIsRunningPollPeriod: {rng.choice(['2s', '5s', '20s'])}")
         rows.append("    start.timeout: 40s")
-        used = [phase for phase in _PHASES if phase == "launch" or rng.random() < 0.45]
+        often = {"launch": 1.0, "install": 0.8}
+        used = [phase for phase in _PHASES if rng.random() < often.get(phase, 0.35)]
         failing = rng.choice(used) if fails else None
         for phase in used:
             # Installations of one application share their directory, so they take turns.
