@@ -75,7 +75,7 @@ class Node:
         )  # fmt: skip
         self.plane = PlaneNode(
             Machine(identity, lambda: nonce(world.entropy)), self.link, host.clock,
-            persist_mode=PersistMode.AUTO, persist_period=0.5, plane_name=None,
+            persist_mode=PersistMode.AUTO, persist_period=0.5,
         )  # fmt: skip
         self.plane.make_leader = self._leader
         registry = standard_registry()

@@ -5,6 +5,7 @@ All the while deployments run. When the trouble is over everything must come to 
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class Story:
             self.world.over = True
             for node in self.runs:
                 node.loop.bury()
+            gc.unfreeze()  # a state that is loaded is taken from the collector's sight; a process plays many stories
         return Outcome(self.seed, dict(self.judge.count))
 
     def _play(self) -> None:
