@@ -3,4 +3,4 @@
 Start reading at ARCHITECTURE.md; `app.py` shows how the parts are put together.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
