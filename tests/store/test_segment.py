@@ -1,5 +1,7 @@
 """The bytes of a segment: what was written comes back, and any change to any byte is noticed and named."""
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

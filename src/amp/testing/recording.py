@@ -76,7 +76,7 @@ async def record(folder: Path) -> None:
     async with leading(objects, "n2") as second:
         await _write(second, everything[middle:])
         await until(lambda: second._saving is None)  # what is being saved belongs to the recording
-        state = sorted(codec.encode(second.model.as_changes()))
+        state = codec.encode(second.model.as_changes())
     (folder / "state.jsonl").write_bytes(b"\n".join(state) + b"\n")
     await objects.close()
     shutil.copytree(folder / "whole", folder / "collected")
