@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ def main() -> None:
     wanted = parser.parse_args().only or [name for name in SECTIONS if name not in PARTS]
     if unknown := [name for name in wanted if name not in SECTIONS]:
         parser.error(f"no such section: {', '.join(unknown)} (there are: {', '.join(SECTIONS)})")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no node is left running
     tune()  # some sections have a node in this process
     now = datetime.datetime.now(datetime.UTC)
     print(f"{now:%Y-%m-%d}, {os.cpu_count()} processors, Python {platform.python_version()}\n\n{HEAD}", flush=True)
