@@ -77,7 +77,7 @@ async def live(folder: Path) -> None:
     for name in ("one", "two", "three"):
         async with leading(objects, name) as node:
             await write(node, 9)
-            await until(lambda: not node._saving)
+            await until(lambda: not node.upkeep.saves)
             posts = {seq for seq, _ in node.machine.log.posts}
     by = Boundary(node.machine.log.plane, 0, 1, "n")
     done = await collect(objects, by, posts, lambda: True, kept=2, age_ms=0)

@@ -90,7 +90,7 @@ async def test_a_new_office_goes_on_counting_towards_the_next_snapshot(small: in
         async with leading(objects, name) as leader:
             await fill(leader, small)
             await leader.journaling.commit([c.SensorSet(ROOT, "by", name)])
-            await until(lambda: leader._saving is None)  # awaited before the next turn
+            await until(lambda: not leader.upkeep.saves)  # awaited before the next turn
     assert await saved(objects)
     async with living(node(objects, "reader", mode=HaMode.HOT_BACKUP)) as reader:
         await until(lambda: reader.decided.is_set() and reader.model.entities[ROOT].sensors["by"] == "third")

@@ -18,7 +18,7 @@ from amp.ha.modes import NodeState, PersistMode
 from amp.ha.offices import SETTLED, Offices
 from amp.ha.parts import Parts
 from amp.kit.clock import Clock
-from amp.kit.errors import Fenced, Invalid, Unavailable
+from amp.kit.errors import Fenced, Unavailable
 from amp.kit.ids import NodeId, PlaneId
 from amp.model import changes as c
 from amp.model.model import Model
@@ -28,16 +28,13 @@ from amp.plane.leader import Leader
 from amp.plane.status import Roll, master_of, verdict
 from amp.plane.strict import confirm
 from amp.plane.subscriptions import Subscriptions
+from amp.plane.upkeep import Upkeep
 from amp.plane.views import Event, HaState, HaStatus, StoreMetrics
 from amp.store import blobs
-from amp.store.collect import KEPT, collect
 from amp.store.objects import Objects
-from amp.store.segment import Boundary, Segment, Snapshot, segment_key
+from amp.store.segment import Segment, Snapshot, segment_key
 
 _LOG = logging.getLogger(__name__)
-
-#: Old segments are looked for at most this often, in seconds: it lists the journal.
-_COLLECT_EVERY = 3600.0
 
 #: Makes what acts while in office: given the term.
 MakeLeader = Callable[[int], Leader]
@@ -59,7 +56,6 @@ class PlaneNode(Holder):
         self.machine, self._objects, self._clock = machine, objects, clock
         self.persist_mode, self._problem = persist_mode, problem
         self._plane_name: str | None = None
-        self._persists = persist_mode is not PersistMode.DISABLED
         self.elector = Elector(machine, objects, clock, self)
         self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
         self.make_leader: MakeLeader | None = None
@@ -71,9 +67,8 @@ class PlaneNode(Holder):
         self._applied = 0
         self._subscriptions = Subscriptions()
         self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
-        self._since_snapshot = [0, 0]  # segments, bytes
-        self._saving: asyncio.Task[None] | None = None
-        self._collected_at: float | None = None
+        persists = persist_mode is not PersistMode.DISABLED
+        self.upkeep = Upkeep(machine, objects, clock, self._whole_model, self._may_act, persists=persists)
         self._history: list[tuple[str, int]] = []
         self._shown: object = None
         self._loads: list[float] = []
@@ -98,8 +93,7 @@ class PlaneNode(Holder):
                     await self.elector.run(self._problem)
                 finally:
                     await self.leave_office()
-                    if self._saving is not None:
-                        self._saving.cancel()
+                    self.upkeep.cancel()
                 raise _Ended
         except* _Ended:
             pass
@@ -120,7 +114,7 @@ class PlaneNode(Holder):
         self._subscriptions.publish_model(Event("model", 0, None))
         snapshot, self._model = await snapshots.load(self._objects, self.machine.log.plane)
         self._applied = snapshot.seq if snapshot else 0
-        self._since_snapshot = [0, 0]
+        self.upkeep.loaded()
         self._loads.append(self._clock.read().raw - began)
         self._subscriptions.publish_model(Event("model", self._applied, None))
         return snapshot
@@ -138,15 +132,13 @@ class PlaneNode(Holder):
         changes = self._parts.take(segment.header, changes)
         self._model.apply_all(changes)
         self._applied = seq
-        self._since_snapshot[0] += 1
-        self._since_snapshot[1] += len(segment.body)
         if changes:
             self._subscriptions.publish_model(Event("model", seq, changes))
         if own is not None:
             self.journaling.answer(own, seq)
         if self._waiters:
             self._tell_waiters()
-        self._consider_snapshot()
+        self.upkeep.written(len(segment.body), leads=self.leader is not None)
 
     def drop(self, batch: int, unknown: bool) -> None:
         """Tell the writers of a batch that this node will not write it."""
@@ -242,59 +234,15 @@ class PlaneNode(Holder):
     def _publish_ha(self) -> None:
         self._subscriptions.publish_ha(lambda: Event("ha", self._applied, self.ha()))
 
+    def _whole_model(self) -> Model | None:
+        return None if self._parts else self._model
+
     def _tell_waiters(self) -> None:
         ready = [waiter for waiter in self._waiters if waiter[0] <= self._applied]
         self._waiters = [waiter for waiter in self._waiters if waiter[0] > self._applied]
         for _, future in ready:
             if not future.done():
                 future.set_result(True)
-
-    def _consider_snapshot(self) -> None:
-        count, size = self._since_snapshot
-        if (count < snapshots.SEGMENTS and size < snapshots.BYTES) or self.leader is None or self._saving is not None:
-            return
-        self._saving = asyncio.get_running_loop().create_task(self._save(), name="snapshot")
-
-    async def _save(self) -> None:
-        try:
-            if self._parts:
-                return  # what is not whole yet is in no snapshot: tried again with the next segment
-            self._since_snapshot = [0, 0]
-            saved = await snapshots.save(self._objects, self.machine.log, self._model, self._clock)
-            if saved is not None:
-                _LOG.info("saved the state after segment %d", saved.seq)
-                await self._collect(saved)
-        except Unavailable as problem:
-            _LOG.warning("old segments could not be deleted, the next snapshot tries again: %s", problem.message)
-        except Invalid as problem:
-            _LOG.error("nothing is deleted: %s; run: amp store verify", problem.message)
-        finally:
-            self._saving = None
-
-    async def _collect(self, saved: Snapshot) -> None:
-        now = self._clock.read()
-        if self._collected_at is not None and now.raw - self._collected_at < _COLLECT_EVERY and self._persists:
-            return
-        self._collected_at = now.raw
-        posts = {seq for seq, _ in saved.posts}
-        kept = KEPT if self._persists else 2
-        log = self.machine.log
-        by = Boundary(log.plane, 0, log.term, self.machine.identity.node, at=now.wall_ms)
-        done = await collect(self._objects, by, posts, self._may_act, kept=kept)
-        await blobs.collect(self._objects, await self._named_blobs(), self._may_act, now.wall_ms)
-        if done.segments or done.snapshots:
-            _LOG.info(
-                "deleted %d segments and %d snapshots up to segment %d", done.segments, done.snapshots, done.boundary
-            )
-
-    async def _named_blobs(self) -> set[str]:
-        """Answer the files that tasks name, a thousand tasks at a time: there may be many."""
-        named: set[str] = set()
-        for number, task in enumerate(list(self._model.tasks.values())):
-            named.update(sha for step in task.steps for sha in step.blobs.values())
-            if number % 1000 == 999:
-                await asyncio.sleep(0)
-        return named
 
     # ---- Views: what readers see
 

@@ -75,7 +75,7 @@ async def record(folder: Path) -> None:
         await _write(first, everything[:middle])
     async with leading(objects, "n2") as second:
         await _write(second, everything[middle:])
-        await until(lambda: second._saving is None)  # what is being saved belongs to the recording
+        await until(lambda: not second.upkeep.saves)
         state = codec.encode(second.model.as_changes())
     (folder / "state.jsonl").write_bytes(b"\n".join(state) + b"\n")
     await objects.close()
