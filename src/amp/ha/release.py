@@ -51,18 +51,18 @@ async def release(objects: Objects, lock: InstanceLock, clock: Clock, entropy: E
             reader = None
             continue
         head = reader.log.head
-        reason = _why_not(head, dead)
+        reason = objection(head, dead)
         if head is None or reason is not None:
             return Released(False, reason or "the journal is empty")
         successor = successor_of(dead, reader.log.members)
-        data, segment = build(_resignation(head, dead, successor, clock, entropy), b"")
+        data, segment = build(resignation(head, dead, successor, nonce(entropy), clock.read().wall_ms), b"")
         if await append(objects, segment.header.seq, data):
             return Released(True, f"node {dead} led term {head.header.term} and has resigned now", successor)
     raise Unavailable(f"{objects.name}: the end of the journal does not stand still, so others are at work there")
 
 
-def _why_not(head: Position | None, dead: str) -> str | None:
-    """Tell why there is nothing to resign from; None where there is."""
+def objection(head: Position | None, dead: str) -> str | None:
+    """Say why there is nothing to resign from; None where there is."""
     if head is None:
         return "the journal is empty"
     last = head.header
@@ -75,7 +75,8 @@ def _why_not(head: Position | None, dead: str) -> str | None:
     return None
 
 
-def _resignation(head: Position, dead: str, successor: str | None, clock: Clock, entropy: Entropy) -> Header:
+def resignation(head: Position, dead: str, successor: str | None, nonce: str, at: int) -> Header:
+    """Make the header by which a dead leader resigns behind its own last segment. `at`: wall-clock ms."""
     last = head.header
     return Header(
         plane=last.plane,
@@ -83,13 +84,13 @@ def _resignation(head: Position, dead: str, successor: str | None, clock: Clock,
         term=last.term,
         kind="resign",
         node=dead,
-        nonce=nonce(entropy),
+        nonce=nonce,
         prev=head.hash,
         timeout_ms=last.timeout_ms,
         in_office=True,
         clean=True,
         successor=successor,
-        at=clock.read().wall_ms,
+        at=at,
         format=last.format,
         released=True,
     )

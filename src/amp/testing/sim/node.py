@@ -8,14 +8,16 @@ from functools import partial
 
 from amp.ha import events as ev
 from amp.ha.lease import BEATS
-from amp.ha.machine import Identity, Machine, Phase
+from amp.ha.machine import Identity, Phase
 from amp.ha.members import Record
 from amp.ha.parts import Parts
 from amp.kit.clock import Reading
 from amp.kit.errors import Invalid
 from amp.store.objects import Outcome
 from amp.store.segment import Position, Segment, Snapshot
-from amp.testing.sim.world import SimClock, SimStore, World
+from amp.testing.sim.make import Make
+from amp.testing.sim.store import Fate, SimStore
+from amp.testing.sim.world import SimClock, World
 
 #: Snapshots that a simulated leader keeps.
 KEPT = 1
@@ -28,8 +30,10 @@ SPREAD = 0.3
 _SOON = 0.002
 _WOKEN = ev.Woken()
 
-#: Builds a machine; the tests plant bugs here.
-MachineFactory = Callable[[Identity, Callable[[], str]], Machine]
+#: Given the node, the seq and the attempt of an append: what befalls this request; None: nothing special.
+Interference = Callable[["SimNode", int, int], Fate | None]
+#: A condition, and what is to happen once it holds.
+Watch = tuple[Callable[[], bool], Callable[[], None]]
 
 
 @dataclass(slots=True)
@@ -43,23 +47,7 @@ class Tally:
     snapshots: list[tuple[Snapshot, tuple[str, ...]]] = field(default_factory=list)  # with the operations up to it
     offices: int = 0
     collected: int = 0  # the newest boundary that anybody chose
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """What is to be deleted: segments up to `boundary`, but for `posts`. `delete_first` plants the wrong order."""
-
-    boundary: int
-    posts: frozenset[int]
-    delete_first: bool = False
-
-
-def collection(node: SimNode, saved: Snapshot) -> Collection:
-    """Choose rightly: up to the oldest snapshot that is kept."""
-    return Collection(node.tally.snapshots[0][0].seq, frozenset(seq for seq, _ in saved.posts))
-
-
-Collect = Callable[["SimNode", Snapshot], Collection]
+    wrongs: list[str] = field(default_factory=list)  # what a node did that it may not
 
 
 def operations(body: bytes) -> list[str]:
@@ -77,20 +65,23 @@ class SimNode:
         clock: SimClock,
         identity: Identity,
         tally: Tally,
-        make: MachineFactory,
-        collect: Collect = collection,
+        make: Make,
+        stands: Callable[[SimNode], None],
+        takes_office: Callable[[SimNode], None],
     ) -> None:
         self.world, self.store, self.clock, self.tally = world, store, clock, tally
         self.identity = identity
-        self._collection = collect
-        self.machine = make(identity, lambda: f"{world.rng.getrandbits(64):016x}")
+        self._make, self._stands, self._takes_office = make, stands, takes_office
+        self._nonces = 0
+        self.machine = make.machine(identity, self._nonce)
         self.alive = True
         self.paused = False
         self.held_up = 0.0  # how long its requests take to leave the machine
         self.cut = False  # its requests do not reach the store
-        self.stalls: Callable[[SimNode], None] | None = None  # what befalls a candidate just as it stands
+        self.interferes: Interference | None = None  # what befalls its next appends
+        self.watched: list[Watch] = []  # what waits for this node to be in a certain condition
+        self.fair_since = 0.0  # nothing has kept it from its work since then
         self.checked: Position | None = None  # what it had read when that was last compared with the one history
-        self.exited: str | None = None
         self.ops: list[str] = []  # applied, in order
         self.applied = 0
         self._inbox: list[ev.Event] = []
@@ -99,6 +90,8 @@ class SimNode:
         self._spread: list[str] = []  # what was sent of a write whose last part was not
         self._parts = Parts[str]()
         self._unsaved = 0
+        self._acts_in: int | None = None  # the term of an office whose actions have not ended
+        self._phase = self.machine.phase
         self._wake_at: float | None = None
         self._limit = identity.timeout / BEATS
 
@@ -112,13 +105,53 @@ class SimNode:
         now = self.clock.read()
         for action in self.machine.handle(event, now):
             self._do(action)
+        if self.machine.phase is not self._phase:
+            self._tell_phase()
         self._offer(now)
         self._plan_wake(now)
         self.world.moved.append(self)
 
+    def _tell_phase(self) -> None:
+        self._phase, log = self.machine.phase, self.machine.log
+        why = f": {self.machine.problem}" if self.machine.phase is Phase.FAILED else ""
+        at = f"at segment {log.seq} of term {log.term}" if log.head is not None else "of an empty journal"
+        self.world.tell(f"{self.name} is {self._phase} {at}{why}")
+
+    def let_go(self) -> None:
+        """Let its requests leave the machine as usual again."""
+        self.interferes, self.held_up, self.fair_since = None, 0.0, self.world.time
+
+    def freeze(self, seconds: float) -> None:
+        """Let it stand still for so long, unless it does already."""
+        if self.alive and not self.paused:
+            self.world.tell(f"{self.name} freezes for {seconds:.2f} s")
+            self.paused = True
+            self.world.after(seconds, self.resume)
+
+    def cut_off(self, seconds: float) -> None:
+        """Keep its requests from the store for so long."""
+        self.world.tell(f"{self.name} is cut off for {seconds:.2f} s")
+        self.cut = True
+        self.world.after(seconds, self.reconnect)
+
+    def reconnect(self) -> None:
+        """Let its requests reach the store again."""
+        if self.cut:
+            self.world.tell(f"{self.name} is connected again")
+            self.cut, self.fair_since = False, self.world.time
+
+    def crash(self) -> None:
+        """Kill it."""
+        self.world.tell(f"{self.name} is killed")
+        self.alive = False
+
     def resume(self) -> None:
         """Thaw: everything that came meanwhile arrives now."""
-        self.paused = False
+        if not self.paused:
+            return
+        if self.alive:
+            self.world.tell(f"{self.name} thaws")
+        self.paused, self.fair_since = False, self.world.time
         inbox, self._inbox = [*self._inbox, _WOKEN], []
         for event in inbox:
             self.feed(event)
@@ -139,6 +172,21 @@ class SimNode:
     def now(self) -> Reading:
         """Read this node's clock."""
         return self.clock.read()
+
+    @property
+    def name(self) -> str:
+        """How the story calls it."""
+        return f"{self.identity.node} on {self.identity.instance}"
+
+    @property
+    def leads_unharmed_since(self) -> float | None:
+        """Answer since when it has led with nothing in its way; None where it does not, or something is."""
+        harmed = self.paused or self.cut or self.held_up or self.interferes is not None
+        return None if harmed or self.machine.phase is not Phase.LEADING else self.fair_since
+
+    def _nonce(self) -> str:
+        self._nonces += 1
+        return f"{self.identity.node}.{self._nonces}"
 
     def _plan_wake(self, now: Reading) -> None:
         if not self.alive:
@@ -185,29 +233,51 @@ class SimNode:
             case ev.Get(seq, ticket):
                 store.get(seq, limit, lambda ok, data: self._read(seq, ticket, ok, data), self.cut)
             case ev.Create(seq, attempt, data):
-                if self.stalls is not None and self.machine.phase is Phase.STANDING:
-                    self.stalls(self)
-                created = partial(self._created, seq, attempt)
-                world.after(self.held_up, lambda: store.create(seq, data, limit, created, self.cut))
+                self._create(seq, attempt, data, limit)
             case ev.ReadBoundary(ticket, end, doubts):
                 store.boundary(limit, partial(self._boundary_read, ticket, end, doubts), self.cut)
             case ev.ListNodes() if not self.cut:
                 store.list(self._listed)
-            case ev.WriteRecord(record) if not self.cut:
-                store.put(record)
+            case ev.WriteRecord(record):
+                self._write(record)
             case ev.Apply(segment, batch):
                 self._apply(segment, batch)
             case ev.Drop(batch, unknown):
                 if not unknown:
                     self.tally.failed.update(self._batches[batch])
-            case ev.TakeOffice():
+            case ev.TakeOffice(term):
+                world.tell(f"{self.name} takes office in term {term}")
                 self.tally.offices += 1
+                self._acts_in = term
+                self._takes_office(self)
             case ev.LeaveOffice():
                 self._waiting.clear()
                 self._spread = []
-                world.after(world.rng.uniform(0.0, 0.2), lambda: self.feed(ev.Quiet()))
+                world.after(world.rng.uniform(0.0, 0.2), self._rest)
             case ev.Exit(reason):
-                self.alive, self.exited = False, reason or "stopped"
+                world.tell(f"{self.name} has ended{': ' + reason if reason else ''}")
+                self.alive = False
+
+    def _rest(self) -> None:
+        """What acted has ended. In a frozen process it goes on until that thaws."""
+        if self.paused:
+            self.world.after(0.1, self._rest)
+        else:
+            self._acts_in = None
+            self.feed(ev.Quiet())
+
+    def _write(self, record: Record) -> None:
+        if record.over is not None and record.over == self._acts_in:
+            self.tally.wrongs.append(f"T6: {self.name} says that term {record.over} is over, and still acts")
+        if not self.cut:
+            self.store.put(record)
+
+    def _create(self, seq: int, attempt: int, data: bytes, limit: float) -> None:
+        if self.machine.phase is Phase.STANDING and attempt == 1:
+            self._stands(self)
+        fate = self.interferes(self, seq, attempt) if self.interferes is not None else None
+        answer = partial(self._created, seq, attempt)
+        self.world.after(self.held_up, lambda: self.store.create(seq, data, limit, answer, self.cut, fate))
 
     def _boundary_read(self, ticket: int, end: Position | None, doubts: bool, ok: bool, boundary: int | None) -> None:
         doubt = self.store.doubt(end, boundary) if doubts and boundary is not None else None
@@ -220,7 +290,9 @@ class SimNode:
         chosen, ops = self.tally.snapshots[-1] if self.tally.snapshots else (None, ())
         self.ops, self.applied = list(ops), chosen.seq if chosen else 0
         self._parts = Parts()
-        self.world.after(self.world.rng.uniform(0.0, 0.3), lambda: self.feed(ev.Loaded(chosen)))
+        rng = self.world.rng
+        takes = rng.uniform(0.0, 0.3) if rng.random() < 0.9 else rng.uniform(0.3, 5.0)
+        self.world.after(takes, lambda: self.feed(ev.Loaded(chosen)))
 
     def _read(self, seq: int, ticket: int, ok: bool, data: bytes | None) -> None:
         if not ok:
@@ -257,16 +329,18 @@ class SimNode:
             )
             self._unsaved = 0
             self.tally.snapshots.append((saved, tuple(self.ops)))
-            self._collect(saved)
+            # The newest is the one with the largest seq: a leader that slept may save one that others have overtaken.
+            self.tally.snapshots.sort(key=lambda kept: kept[0].seq)
+            self._collect()
 
-    def _collect(self, saved: Snapshot) -> None:
+    def _collect(self) -> None:
         """Delete what only old snapshots need: the boundary first, then segments, lowest first, never posts (C2)."""
         if len(self.tally.snapshots) <= KEPT:
             return
         del self.tally.snapshots[:-KEPT]
-        chosen = self._collection(self, saved)
+        chosen = self._make.collect(self.tally.snapshots[0][0])
         doomed = [seq for seq in range(self.tally.collected + 1, chosen.boundary + 1) if seq not in chosen.posts]
-        self.tally.collected = chosen.boundary
+        self.tally.collected = max(self.tally.collected, chosen.boundary)
         if chosen.delete_first:
             self._delete(doomed, Outcome.DONE)
             doomed = []

@@ -22,7 +22,7 @@ from amp.ha.node import Check
 from amp.kit.clock import Reading
 from amp.store.objects import Outcome
 from amp.store.segment import Header, Segment, Snapshot, build
-from amp.testing.sim.node import Collect, Collection, SimNode, collection
+from amp.testing.sim.make import Collection, Make, collection
 
 
 class _OursByNode(Append):
@@ -245,14 +245,14 @@ class _TakesAbsentForHead(_Unchecked):
     blind = (Check.END, Check.STAND, Check.QUIET)
 
 
-def _deletes_posts(node: SimNode, saved: Snapshot) -> Collection:
+def _deletes_posts(oldest: Snapshot) -> Collection:
     """6: elections and resignations are deleted with the rest."""
-    return replace(collection(node, saved), posts=frozenset())
+    return replace(collection(oldest), posts=frozenset())
 
 
-def _deletes_first(node: SimNode, saved: Snapshot) -> Collection:
+def _deletes_first(oldest: Snapshot) -> Collection:
     """10: segments are deleted before the boundary is written, or up to beyond the oldest snapshot."""
-    return replace(collection(node, saved), delete_first=True)
+    return replace(collection(oldest), delete_first=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,29 +261,27 @@ class Planted:
 
     number: int
     what: str
-    machine: Callable[[Identity, Callable[[], str]], Machine] = Machine
-    overwrites: bool = False
-    collect: Collect = collection
+    make: Make
 
 
 PLANTED = (
-    Planted(1, "segments are overwritten", overwrites=True),
-    Planted(2, "bytes in the slot count as ours by node id alone, and retries send new ones", _TimeoutIsFailureMachine),
-    Planted(3, "an attempt without an answer counts as failed", _GivesUp),
-    Planted(5, "an answer does not wait for the decision", _AnswersTooEarlyMachine),
-    Planted(6, "elections are deleted with the rest", collect=_deletes_posts),
-    Planted(7, "a winner does not look at the boundary", _WinnerSkips),
-    Planted(8, "a reader does not look at the boundary", _ReaderSkips),
-    Planted(9, "absent below the boundary is taken for the end", _TakesAbsentForHead),
-    Planted(10, "segments are deleted before the boundary is written", collect=_deletes_first),
-    Planted(11, "a heartbeat in nodes/ renews the lease", _RecordRenews),
-    Planted(12, "the lease counts from the answer", _LeaseFromAnswer),
-    Planted(13, "the standby's timer counts from before its read", _EarlyTimer),
-    Planted(14, "a winner acts at once", _ActsAtOnce),
-    Planted(17, "the resigning leader acts until acknowledged", _ActsUntilAcknowledged),
-    Planted(18, "the standby uses its own time-out alone", _OwnTimeoutAlone),
-    Planted(21, "the lease is as long as the time-out", _WholeLease),
-    Planted(22, "the lease is a flag set by a timer", _Flag),
-    Planted(23, "a node with HA disabled does not beat", _SilentAlone),
-    Planted(24, "an old ask deposes a later term", _YieldsToOld),
+    Planted(1, "segments are overwritten", Make(overwrites=True)),
+    Planted(2, "bytes in the slot count as ours by node id alone, and retries send new ones", Make(_TimeoutIsFailureMachine)),
+    Planted(3, "an attempt without an answer counts as failed", Make(_GivesUp)),
+    Planted(5, "an answer does not wait for the decision", Make(_AnswersTooEarlyMachine)),
+    Planted(6, "elections are deleted with the rest", Make(collect=_deletes_posts)),
+    Planted(7, "a winner does not look at the boundary", Make(_WinnerSkips)),
+    Planted(8, "a reader does not look at the boundary", Make(_ReaderSkips)),
+    Planted(9, "absent below the boundary is taken for the end", Make(_TakesAbsentForHead)),
+    Planted(10, "segments are deleted before the boundary is written", Make(collect=_deletes_first)),
+    Planted(11, "a heartbeat in nodes/ renews the lease", Make(_RecordRenews)),
+    Planted(12, "the lease counts from the answer", Make(_LeaseFromAnswer)),
+    Planted(13, "the standby's timer counts from before its read", Make(_EarlyTimer)),
+    Planted(14, "a winner acts at once", Make(_ActsAtOnce)),
+    Planted(17, "the resigning leader acts until acknowledged", Make(_ActsUntilAcknowledged)),
+    Planted(18, "the standby uses its own time-out alone", Make(_OwnTimeoutAlone)),
+    Planted(21, "the lease is as long as the time-out", Make(_WholeLease)),
+    Planted(22, "the lease is a flag set by a timer", Make(_Flag)),
+    Planted(23, "a node with HA disabled does not beat", Make(_SilentAlone)),
+    Planted(24, "an old ask deposes a later term", Make(_YieldsToOld)),
 )
