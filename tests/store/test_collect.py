@@ -50,7 +50,9 @@ async def plane(snapshots: list[int], last: int) -> Watched:
         header = Header("p", seq, 1, "elect" if seq in POSTS else "commit", "n", "x", NO_HASH, 1)
         await MemoryObjects.create(objects, segment_key(seq), build(header, b"")[0])
         if seq in snapshots:
-            data, _ = seal(Snapshot("p", seq, header, "h"), b"")
+            data, _ = seal(
+                Snapshot("p", seq, header, "h", posts=[(post, 1) for post in sorted(POSTS) if post <= seq]), b""
+            )
             await MemoryObjects.create(objects, snapshot_key(seq), data)
     return objects
 
@@ -128,3 +130,10 @@ async def test_trouble_of_the_store_is_told() -> None:
     with pytest.raises(Unavailable):
         await collect(objects, BY, POSTS, lambda: True, kept=2)
     assert await keys(objects, "gc/") == [9]
+
+
+async def test_posts_that_the_collector_does_not_know_stay() -> None:
+    """A leader that slept through its successors' elections, where no clock shows it, must not delete them (C3)."""
+    objects = await plane([5, 9, 12], 13)
+    await collect(objects, BY, {1}, lambda: True, kept=2)
+    assert await keys(objects, "journal/") == [1, 7, 10, 11, 12, 13]

@@ -2,7 +2,8 @@
 
 Order is everything. The oldest snapshot to keep is read back; then the boundary is created; then segments up to it are
 deleted, lowest first. Elections and resignations ("posts") stay for ever: so the slot after the last commit of a
-term is taken for ever, and a leader that was frozen for a year finds it taken. Safety needs no retention; people do,
+term is taken for ever, and a leader that was frozen for a year finds it taken. That snapshot says which they are: a
+leader that slept where no clock shows it does not know those of its successors. Safety needs no retention; people do,
 so segments stay for a day.
 """
 
@@ -40,7 +41,7 @@ async def collect(
     kept: int = KEPT,
     age_ms: int = AGE_MS,
 ) -> Collected:
-    """Delete what is not needed any more. `posts`: the seqs of all elections and resignations.
+    """Delete what is not needed any more. `posts`: the seqs of the elections and resignations that the caller knows.
 
     `by`: who does it (plane, term, node, time); its seq is chosen here.
 
@@ -52,7 +53,8 @@ async def collect(
     if len(snapshots) < kept or not may():
         return Collected(before, 0, 0)
     boundary = snapshots[-kept]
-    await _read_back(objects, boundary)
+    oldest = await _read_back(objects, boundary)
+    all_posts = {seq for seq, _ in oldest.posts}.union(posts)
     if boundary > before:
         marker, _ = seal(msgspec.structs.replace(by, seq=boundary), b"")
         if not may() or await objects.create(boundary_key(boundary), marker) is Outcome.UNKNOWN:
@@ -60,7 +62,7 @@ async def collect(
     else:
         boundary = before
     old = [snapshot_key(seq) for seq in snapshots if seq < boundary]
-    doomed = _aged(await objects.list("journal/"), boundary, frozenset(posts), age_ms)
+    doomed = _aged(await objects.list("journal/"), oldest.seq, all_posts, age_ms)
     segments = await _delete(objects, doomed, may)
     gone = await _delete(objects, old, may)
     markers = [info.key for info in await objects.list("gc/") if seq_of(info.key) < boundary]
@@ -69,25 +71,26 @@ async def collect(
     return Collected(boundary, gone, segments)
 
 
-def _aged(journal: list[ObjectInfo], boundary: int, posts: frozenset[int], age_ms: int) -> list[str]:
+def _aged(journal: list[ObjectInfo], last: int, posts: Collection[int], age_ms: int) -> list[str]:
     """Choose what may go, lowest first. Ages are differences of the store's own times; without them all may go."""
     newest = max((info.modified_ms for info in journal if info.modified_ms is not None), default=None)
     chosen = []
     for info in journal:
         seq = seq_of(info.key)
-        if seq > boundary or seq in posts:
+        if seq > last or seq in posts:
             continue
         if newest is None or info.modified_ms is None or newest - info.modified_ms >= age_ms:
             chosen.append(info.key)
     return chosen
 
 
-async def _read_back(objects: Objects, seq: int) -> None:
+async def _read_back(objects: Objects, seq: int) -> Snapshot:
     key = snapshot_key(seq)
     data = await objects.get(key)
     if data is None:
         raise Damaged(key, "it was listed, and is not there when read")
-    await asyncio.to_thread(unseal, data, key, Snapshot)
+    header, _, _ = await asyncio.to_thread(unseal, data, key, Snapshot)
+    return header
 
 
 async def _delete(objects: Objects, keys: list[str], may: Callable[[], bool]) -> int:

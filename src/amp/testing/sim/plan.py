@@ -1,4 +1,4 @@
-"""What a seed means: the machines of a plane, their clocks, and the troubles that come over them, drawn in advance. Pure.
+"""What a seed means: the machines of a plane, their clocks, and the troubles to come, drawn in advance. Pure.
 
 Each trouble has a number and a chance of its own, so that a story can be told again without some of them: what remains
 is as it was. A `Case` says which story is told; the smallest that still breaks is what `shrink` looks for.

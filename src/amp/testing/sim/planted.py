@@ -19,9 +19,10 @@ from amp.ha.machine import Identity, Machine, Phase
 from amp.ha.members import Roster
 from amp.ha.modes import HaMode
 from amp.ha.node import Check
+from amp.ha.release import objection
 from amp.kit.clock import Reading
 from amp.store.objects import Outcome
-from amp.store.segment import Header, Segment, Snapshot, build
+from amp.store.segment import Header, Position, Segment, Snapshot, build
 from amp.testing.sim.make import Collection, Make, collection
 
 
@@ -255,19 +256,132 @@ def _deletes_first(oldest: Snapshot) -> Collection:
     return replace(collection(oldest), delete_first=True)
 
 
+class _RetrySendsNew(Append):
+    """4: a retry sends new bytes."""
+
+    def answered(self, attempt: int, outcome: Outcome) -> bool:
+        if outcome is Outcome.UNKNOWN:
+            self.data, self.segment = replace_header(self.segment, nonce=f"again{attempt}{self.segment.header.nonce}")
+        return Append.answered(self, attempt, outcome)
+
+
+class _RetrySendsNewMachine(_Appending):
+    kind = _RetrySendsNew
+
+
+class _Rewriting(Machine):
+    """A machine whose segments say something else than they should."""
+
+    def said(self, header: Header) -> Header:
+        return header
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        before, actions = self.append, super().handle(event, now)
+        one = self.append
+        if one is None or one is before or (header := self.said(one.segment.header)) == one.segment.header:
+            return actions
+        one.data, one.segment = build(header, one.segment.body)
+        return [replace(each, data=one.data) if isinstance(each, ev.Create) else each for each in actions]
+
+
+class _ResignsClean(_Rewriting):
+    """15: a winner that waits for office resigns as if it had been in it."""
+
+    def said(self, header: Header) -> Header:
+        return msgspec.structs.replace(header, clean=True) if header.kind == "resign" else header
+
+
+class _LowElect(_Rewriting):
+    """19: an elect carries the winner's own time-out, though the segment before carries a longer one."""
+
+    def said(self, header: Header) -> Header:
+        if header.kind != "elect":
+            return header
+        return msgspec.structs.replace(header, timeout_ms=round(self.identity.timeout * 1000))
+
+
+def _objects_less(head: Position | None, dead: str) -> str | None:
+    """15: a release resigns for one that was elected and not in office yet."""
+    if head is not None and head.header.kind != "resign":
+        return objection(Position(msgspec.structs.replace(head.header, in_office=True), head.hash), dead)
+    return objection(head, dead)
+
+
+class _CredulousGround(Ground):
+    def is_clear(self, now: Reading, own_timeout: float, roster: Roster) -> bool:
+        last = self.before.header if self.before is not None else None
+        said = last is not None and roster.over(last.node) == last.term
+        return said or super().is_clear(now, own_timeout, roster)
+
+
+class _BelievesOver(Machine):
+    """16: `over` is believed of one that was never in office."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        if type(self.ground) is Ground:
+            self.ground = _CredulousGround(self.ground.before, self.ground.seen, self.ground.dead)
+        return super().handle(event, now)
+
+
+class _OverTooEarly(Machine):
+    """16: a deposed leader writes `over` before what acts has stopped."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        actions = super().handle(event, now)
+        if self.phase is Phase.DEPOSED and self.over != self.log.term:
+            self.over = self.log.term
+            actions += super().handle(ev.Woken(), now)
+        return actions
+
+
+class _BindsOnceAcknowledged(Machine):
+    """20: a lowered time-out binds only once its segment is acknowledged."""
+
+    def lease_left(self, now: Reading) -> float | None:
+        return self.lease.left(now) if self.lease is not None else None
+
+
+class _SilentWinner(Machine):
+    """25: the winner does not beat while it waits or loads."""
+
+    def handle(self, event: ev.Event, now: Reading) -> list[ev.Action]:
+        before, actions = self.append, super().handle(event, now)
+        one = self.append
+        if one is not None and one is not before and self._waits() and one.segment.header.kind == "commit":
+            self.append = None
+            return [each for each in actions if not isinstance(each, ev.Create)]
+        return actions
+
+    def wake_in(self, now: Reading) -> float:
+        wait = super().wake_in(now)
+        return max(wait, 0.2) if self._waits() else wait
+
+    def _waits(self) -> bool:
+        return self.phase is Phase.LEADING and not self.in_office
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A bug by its number in the protocol's list, and what has it."""
+    """A bug by its number in the protocol's list, and what has it. `form`: tells two forms of one bug apart."""
 
     number: int
     what: str
     make: Make
+    form: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the player calls it."""
+        return f"{self.number}{self.form}"
 
 
 PLANTED = (
     Planted(1, "segments are overwritten", Make(overwrites=True)),
-    Planted(2, "bytes in the slot count as ours by node id alone, and retries send new ones", Make(_TimeoutIsFailureMachine)),
+    Planted(
+        2, "bytes in the slot count as ours by node id alone, and retries send new ones", Make(_TimeoutIsFailureMachine)
+    ),
     Planted(3, "an attempt without an answer counts as failed", Make(_GivesUp)),
+    Planted(4, "a retry sends new bytes", Make(_RetrySendsNewMachine)),
     Planted(5, "an answer does not wait for the decision", Make(_AnswersTooEarlyMachine)),
     Planted(6, "elections are deleted with the rest", Make(collect=_deletes_posts)),
     Planted(7, "a winner does not look at the boundary", Make(_WinnerSkips)),
@@ -278,10 +392,17 @@ PLANTED = (
     Planted(12, "the lease counts from the answer", Make(_LeaseFromAnswer)),
     Planted(13, "the standby's timer counts from before its read", Make(_EarlyTimer)),
     Planted(14, "a winner acts at once", Make(_ActsAtOnce)),
+    Planted(15, "a winner that waits resigns clean", Make(_ResignsClean), "a"),
+    Planted(15, "a release resigns for a winner that waited", Make(objection=_objects_less), "b"),
+    Planted(16, "over is believed of one never in office", Make(_BelievesOver), "a"),
+    Planted(16, "over is written before what acts has stopped", Make(_OverTooEarly), "b"),
     Planted(17, "the resigning leader acts until acknowledged", Make(_ActsUntilAcknowledged)),
     Planted(18, "the standby uses its own time-out alone", Make(_OwnTimeoutAlone)),
+    Planted(19, "an elect carries a lower time-out than the segment before", Make(_LowElect)),
+    Planted(20, "a lowered time-out binds only once acknowledged", Make(_BindsOnceAcknowledged)),
     Planted(21, "the lease is as long as the time-out", Make(_WholeLease)),
     Planted(22, "the lease is a flag set by a timer", Make(_Flag)),
     Planted(23, "a node with HA disabled does not beat", Make(_SilentAlone)),
     Planted(24, "an old ask deposes a later term", Make(_YieldsToOld)),
+    Planted(25, "the winner does not beat while it waits", Make(_SilentWinner)),
 )

@@ -24,8 +24,8 @@ __all__ = ["Broken", "Case", "Outcome", "Story"]
 
 #: Polls to recover in, beside time-outs.
 CALM_POLLS = 12.0
-#: How often a node that died is released, has proof of its death when it returns, and returns with another time-out.
-_RELEASED, _PROVEN, _RETIMED = 0.4, 0.5, 0.25
+#: How often a run has proof that the one before is dead, and another time-out than that.
+_PROVEN, _RETIMED = 0.5, 0.25
 
 _RIGHT = Make()
 _STARTED, _STOP = ev.Started(), ev.StopAsked()
@@ -52,6 +52,7 @@ class Story:
         self.tally = Tally()
         self.nodes: list[SimNode] = []  # the current run on each machine
         self.storming = True
+        self.quiet_until = 0.0
         self.at_stand: list[Callable[[SimNode], None]] = []
         self.at_office: list[Callable[[SimNode], None]] = []
         self.properties = Properties(self.world, self.store, self.tally, self.nodes)
@@ -104,7 +105,7 @@ class Story:
         before = self.nodes[place].identity.node if place < len(self.nodes) else None
         if before is not None and rng.random() < _RETIMED:
             self._timeouts[place] = rng.choice(self.plan.timeouts)
-        # The next start of the same home may have proof that the run before is dead (E8), unless a release has the lock.
+        # The next start of a home may have proof that the run before is dead (E8), unless a release has the lock.
         proven = before is not None and before not in self._releasing and rng.random() < _PROVEN
         identity = Identity(
             node=f"n{self._runs}",
@@ -138,11 +139,11 @@ class Story:
         if self.storming and self.at_office:
             self.at_office.pop(0)(node)
 
-    def crash(self, node: SimNode, rng: random.Random, away: float) -> None:
-        """Kill a node; sometimes `amp ha release` runs then. Its machine starts another after `away` seconds."""
+    def crash(self, node: SimNode, rng: random.Random, away: float, released: float) -> None:
+        """Kill a node; its machine starts another after `away` seconds. `released`: how likely a release runs."""
         node.crash()
-        if rng.random() < _RELEASED:
-            self.world.after(rng.uniform(0.05, 1.0), partial(self._release, node))
+        if rng.random() < released:
+            self.world.after(rng.uniform(0.02, 0.5), partial(self._release, node))
         self.world.after(away, partial(self._return, node))
 
     def stop(self, node: SimNode, rng: random.Random, away: float) -> None:

@@ -23,11 +23,12 @@ _STOP = ev.StopAsked()
 
 class Stage(Protocol):
     """What troubles see of a story. `nodes`: the current run on each machine; `at_stand`, `at_office`: what befalls the
-    next node that stands for election, or takes office."""
+    next node that stands for election, or takes office; `quiet_until`: no other trouble begins before."""
 
     world: World
     nodes: list[SimNode]
     storming: bool
+    quiet_until: float
     at_stand: list[Callable[[SimNode], None]]
     at_office: list[Callable[[SimNode], None]]
 
@@ -35,8 +36,8 @@ class Stage(Protocol):
         """Let the store have these."""
         ...
 
-    def crash(self, node: SimNode, rng: random.Random, away: float) -> None:
-        """Kill a node; its machine starts another after `away` seconds."""
+    def crash(self, node: SimNode, rng: random.Random, away: float, released: float) -> None:
+        """Kill a node; its machine starts another after `away` seconds. `released`: how likely somebody releases it."""
         ...
 
     def stop(self, node: SimNode, rng: random.Random, away: float) -> None:
@@ -46,6 +47,8 @@ class Stage(Protocol):
 
 def befall(stage: Stage, trouble: Trouble) -> None:
     """Let a trouble come over the plane."""
+    if stage.world.time < stage.quiet_until:
+        return  # one that takes several steps is under way
     rng = random.Random(trouble.chance)
     stage.world.tell(f"trouble {trouble.number}: {trouble.kind}")
     _KINDS[trouble.kind](stage, _victim(stage, rng), rng)
@@ -63,7 +66,7 @@ def _leads(node: SimNode) -> bool:
 
 def _crash(stage: Stage, node: SimNode, rng: random.Random) -> None:
     if node.alive:
-        stage.crash(node, rng, rng.expovariate(1 / 4.0))
+        stage.crash(node, rng, rng.expovariate(1 / 4.0), 0.4)
 
 
 def _pause(_: Stage, node: SimNode, rng: random.Random) -> None:
@@ -121,10 +124,16 @@ def _usurp(stage: Stage, leader: SimNode, rng: random.Random) -> None:
     stage.set_faults(Faults())
     leader.freeze(rng.uniform(4.0, 12.0))
     _ask(stage, heir, HaMode.MASTER)
-    fate = rng.choice([_fall_ill, _usurped, _usurped, *(3 * [_stop_waiting, _die_waiting])])
+    stage.quiet_until = stage.world.time + _QUIET
+    lease = leader.machine.lease_left(leader.now()) or 0.0
+    fate = rng.choice(_LONG_STORIES if lease > _LONG else _SHORT_STORIES)
     delay = rng.choice([0.0, 0.0, rng.uniform(0.0, 2.0)])
     waits = partial(_waits_for_office, heir)
     heir.watched.append((waits, lambda: stage.world.after(delay, lambda: fate(stage, heir, rng))))
+
+
+#: A lease of so many seconds gives time for more than one thing to happen; so long no other trouble interferes.
+_LONG, _QUIET = 3.5, 6.0
 
 
 def _waits_for_office(node: SimNode) -> bool:
@@ -144,7 +153,7 @@ def _stop_waiting(stage: Stage, heir: SimNode, rng: random.Random) -> None:
 
 def _die_waiting(stage: Stage, heir: SimNode, rng: random.Random) -> None:
     if stage.storming and heir.alive:
-        stage.crash(heir, rng, rng.uniform(2.0, 8.0))
+        stage.crash(heir, rng, rng.uniform(2.0, 8.0), 0.6)
 
 
 def _usurped(stage: Stage, heir: SimNode, rng: random.Random) -> None:
@@ -160,8 +169,12 @@ def _usurped(stage: Stage, heir: SimNode, rng: random.Random) -> None:
     second.watched.append((has_read, lambda: _ask(stage, second, HaMode.MASTER)))
 
 
+_SHORT_STORIES = (_fall_ill, _stop_waiting, _die_waiting)
+_LONG_STORIES = (_stop_waiting, _die_waiting, _die_waiting, _usurped, _usurped, _usurped)
+
+
 def _mute(stage: Stage, _: SimNode, rng: random.Random) -> None:
-    """The next append of the next node in office arrives, and nothing is heard of it: the node freezes or is cut off."""
+    """The first append of the next node in office arrives, and nothing is heard of it: it freezes or is cut off."""
     length, frozen = rng.uniform(4.0, 12.0), rng.random() < 0.5
 
     def first_word(node: SimNode, _: int, __: int) -> Fate | None:
