@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -49,6 +51,22 @@ def test_six_faults_on_a_directory(tmp_path: Path) -> None:
     assert seen["commands"] > 20
     assert seen["reads of a master"] > 10
     assert seen["terms"] >= 4
+
+
+def test_a_campaign_that_is_ended_judges_what_was_played(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "amp.testing.nemesis", "--folder", str(tmp_path), "--nodes", "2", "--rounds", "99"]
+    with subprocess.Popen([*command, "--only", "stop"], stdout=subprocess.PIPE, text=True) as playing:
+        assert playing.stdout is not None
+        lines = []
+        for line in playing.stdout:
+            lines.append(line)
+            if _ROUND.match(line) and len(lines) < 4:
+                playing.send_signal(signal.SIGTERM)
+        assert playing.wait(60) == 0, "".join(lines)
+    assert "ending after this round\n" in lines
+    verdict = json.loads((tmp_path / "verdict.json").read_bytes())
+    assert 1 <= verdict["rounds"] < 10
+    assert verdict["verdict"] == "verdict: no promise was broken"
 
 
 @pytest.mark.s3

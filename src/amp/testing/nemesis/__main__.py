@@ -2,7 +2,8 @@
 
 Prints a line a round, what was looked at, the histogram of unavailability, and the verdict, which is written with all
 figures to `verdict.json` too. After a verdict of broken promises the folder with the history, the journal, the store
-and the nodes' logs is kept and named. `--entities` and `--soak` play something else on the same stage.
+and the nodes' logs is kept and named. SIGTERM ends it after the round, with a verdict; a second one at once.
+`--entities` and `--soak` play something else on the same stage.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace, folder: Path) -> bool:
     clock, recorder = SystemClock(), Recorder(folder / "history.jsonl")
-    if (own := asyncio.current_task()) is not None:
-        # Nodes live in sessions of their own: whoever ends us must not leave them running.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own.cancel)
+    own = asyncio.current_task()
+    assert own is not None
+    # Nodes live in sessions of their own: whoever ends us must not leave them running.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own.cancel)
     options.nodes = options.nodes or (3 if options.entities is None else 2)
     try:
         async with staged(
@@ -86,6 +88,7 @@ async def _run(options: argparse.Namespace, folder: Path) -> bool:
             play = Play(options, stage, recorder, clock, folder)
             if options.entities is not None:
                 return await play.kills()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, play.end_soon, own.cancel)
             return await (play.campaign() if options.soak is None else play.soak())
     finally:
         recorder.close()

@@ -47,6 +47,15 @@ class Play:
     ) -> None:
         self._options, self._stage, self._recorder = options, stage, recorder
         self._clock, self._folder, self._began = clock, folder, clock.read()
+        self._ending = False
+
+    def end_soon(self, at_once: Callable[[], object]) -> None:
+        """End after the round that is under way, with a verdict on what was played; asked again, do `at_once`."""
+        if self._ending:
+            at_once()
+        else:
+            self._ending = True
+            _tell("ending after this round")
 
     async def campaign(self) -> bool:
         """Play faults until there were enough rounds or failovers."""
@@ -59,7 +68,7 @@ class Play:
         played = Campaign(self._stage, self._recorder, self._clock, options.seed, _tell)
 
         def enough() -> bool:
-            return options.failovers is not None and played.failovers >= options.failovers
+            return self._ending or (options.failovers is not None and played.failovers >= options.failovers)
 
         verdict = await self._judged(played, draw_faults(kinds, rounds, options.seed), enough)
         (self._folder / "verdict.json").write_bytes(
@@ -77,7 +86,7 @@ class Play:
         end = self._began.raw + seconds
         sampling = soak.watch(self._stage.servers, self._clock, found, soak.period(seconds))
         faults = draw_faults(soak.KINDS, None, self._options.seed)
-        verdict = await self._judged(played, faults, lambda: self._clock.read().raw >= end, sampling)
+        verdict = await self._judged(played, faults, lambda: self._ending or self._clock.read().raw >= end, sampling)
         grown = [name for name, samples in found.items() if not soak.trend(samples).flat]
         for name in grown:
             verdict.add("memory", f"what {name} holds is not flat")
