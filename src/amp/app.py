@@ -28,8 +28,10 @@ from amp.kit.errors import AmpError, Conflict, Internal, Invalid, Unavailable
 from amp.kit.ids import Entropy, NodeId, Term, nonce, random_id, system_entropy
 from amp.plane.control import Control
 from amp.plane.door import Door
+from amp.plane.hearsay import Hearsay
 from amp.plane.leader import Leader
 from amp.plane.node import PlaneNode
+from amp.plane.peers import Peers
 from amp.server.app import build
 from amp.server.run import bind, serve
 from amp.settings import Settings
@@ -58,6 +60,8 @@ class Assembled:
     node: PlaneNode
     door: Door
     control: Control
+    peers: Peers
+    hearsay: Hearsay
 
 
 async def run(
@@ -175,7 +179,9 @@ def assemble(
     async def find() -> founding.Founding:
         return await _find_plane(settings, objects, clock, entropy)
 
-    return Assembled(node, door, Control(node, objects, clock, find))
+    peers = Peers(identity.node, lambda: node.plane, settings.node_ca)
+    hearsay = Hearsay(node.machine, peers, node.elector.feed)
+    return Assembled(node, door, Control(node, objects, clock, find, hearsay), peers, hearsay)
 
 
 def _instance(settings: Settings) -> str:
@@ -267,6 +273,8 @@ async def _run(
         entropy,
         reload=reload,
         stopping=stopping,
+        peers=assembled.peers,
+        plane=lambda: node.plane,
     )
     _on_stop(node.stop)
     was_ready = False
@@ -289,8 +297,10 @@ async def _run(
     async with asyncio.TaskGroup() as group:
         server = group.create_task(serve(app, sock, stopping, app.again), name="http")
         announcing = group.create_task(announce(), name="announce")
+        asking = group.create_task(assembled.hearsay.of_leader(), name="ask the leader")
         await group.create_task(live(), name="node")
         announcing.cancel()
+        asking.cancel()
         await server
     reason = node.elector.reason
     if reason is None:

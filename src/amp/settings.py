@@ -29,6 +29,7 @@ class Settings:
 
     `store` None: nothing is persisted (persistMode=DISABLED). `properties`: the merged `brooklyn.*` keys, for
     `/v1/server/config/{key}` and for whoever has options of their own; its values may be secret.
+    `forward_writes`: a node that does not lead passes writes on; `node_ca`: the certificates that it trusts in others.
     `warnings`: what the reading of the files found odd but bearable, to be logged once at start.
     """
 
@@ -50,3 +51,5 @@ class Settings:
     standby_is_hot: bool
     properties: Mapping[str, str] = field(repr=False, default_factory=dict)
     warnings: tuple[str, ...] = ()
+    forward_writes: bool = False
+    node_ca: str | None = None

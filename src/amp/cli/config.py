@@ -71,6 +71,8 @@ def load(home: Path, environ: Mapping[str, str], route: Callable[[], str | None]
         anyone=anyone,
         ignore_persistence_errors=_flag(layers.launcher, "ignorePersistenceErrors"),
         standby_is_hot=_flag(layers.brooklyn, "brooklyn.experimental.feature.defaultStandbyIsHot"),
+        forward_writes=_flag(layers.brooklyn, "amp.ha.forwardWrites"),
+        node_ca=_file(layers, "amp.node.ca"),
         properties={key: entry.value for key, entry in sorted(layers.brooklyn.items())},
         warnings=tuple(layers.warnings),
     )
@@ -134,6 +136,16 @@ def _flag(entries: Mapping[str, Entry], key: str) -> bool:
     if entry and text not in ("", "true", "false"):
         raise Invalid(f"{where(entry)}: {key}={entry.value.strip()} is neither true nor false")
     return (text or default_of(key)) == "true"
+
+
+def _file(layers: Layers, key: str) -> str | None:
+    entry = layers.brooklyn.get(key)
+    if entry is None or not entry.value.strip():
+        return None
+    path = layers.home / Path(entry.value.strip()).expanduser()
+    if not path.is_file():
+        raise Invalid(f"{where(entry)}: {key}={entry.value.strip()} is not a file that is there")
+    return str(path)
 
 
 def _listening(layers: Layers) -> tuple[str, int]:

@@ -145,6 +145,20 @@ OPTIONS: tuple[Option, ...] = (
         "http://amp-1.example.org:8081",
     ),
     Option(
+        "amp.node.ca",
+        BROOKLYN,
+        "",
+        "A file of certificates (PEM) that this node trusts when it calls others over https. Empty: the system's.",
+        "/etc/ssl/our-ca.pem",
+    ),
+    Option(
+        "amp.ha.forwardWrites",
+        BROOKLYN,
+        "false",
+        "true: a node that does not lead passes writes on to the master; false: it answers 403.",
+        "true",
+    ),
+    Option(
         "amp.plane.name",
         BROOKLYN,
         "",

@@ -121,6 +121,22 @@ class ModeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class AskHeard:
+    """Another node has called: it asks the leader of `term` to hand over, as its record does (E7)."""
+
+    node: str
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderAnswered:
+    """The leader of `term` was called and said that it is MASTER. It only helps to decide the mode at start."""
+
+    node: str
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
 class OfficeFailed:
     """What acts in office broke: this node must lead no more (E9). `reason`: one sentence."""
 
@@ -150,6 +166,8 @@ Event = (
     | Offered
     | PrioritySet
     | ModeAsked
+    | AskHeard
+    | LeaderAnswered
     | OfficeFailed
     | StopAsked
     | Quiet

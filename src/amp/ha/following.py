@@ -59,6 +59,14 @@ def follow(node: Node, segment: Segment) -> None:
         _go_on(node)
 
 
+def leader_answered(node: Node, event: ev.LeaderAnswered) -> None:
+    """The leader was called and lives: as good a sign as a new segment, for the mode at start."""
+    head = node.log.head
+    if node.phase is Phase.FOLLOWING and head is not None and node.log.term == event.term:
+        node.news = node.news or head.header.node == event.node
+        _decide_mode(node)
+
+
 def _go_on(node: Node) -> None:
     """The head is proven: let it count, and read the next."""
     if node.promotion is not None and node.log.term > node.promotion.term:

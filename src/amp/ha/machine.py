@@ -65,6 +65,10 @@ def _priority_set(node: Node, event: ev.PrioritySet) -> None:
     node.priority = event.priority
 
 
+def _ask_heard(node: Node, event: ev.AskHeard) -> None:
+    node.heard = (event.node, event.term)  # `yields_to` looks whether it is of this term
+
+
 def _listed(node: Node, event: ev.Listed) -> None:
     node.roster = node.roster.updated(event.records, node.now, node.log.seq)
     there = present(event.records)
@@ -128,6 +132,8 @@ _HANDLERS: dict[type[Any], Callable[[Node, Any], None]] = {
     ev.Created: leading.created,
     ev.Offered: leading.offered,
     ev.ModeAsked: leading.mode_asked,
+    ev.AskHeard: _ask_heard,
+    ev.LeaderAnswered: following.leader_answered,
     ev.OfficeFailed: leading.office_failed,
     ev.StopAsked: leading.stop_asked,
     ev.Quiet: leading.quiet,

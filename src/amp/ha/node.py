@@ -144,6 +144,7 @@ class Node:
         self.after_resigning: HaMode | None = None  # what a leader becomes that is not stopping
         self.heir: str | None = None  # to whom it resigns, where that was asked for
         self.promotion: Promotion | None = None
+        self.heard: tuple[str, int] | None = None  # who called to ask for the office of which term
         self.forced = False  # by an operator, who vouches for the death of the leader before
         self.over: int | None = None
         # records

@@ -66,4 +66,6 @@ def yields_to(node: Node) -> str | None:
     if node.phase is not Phase.LEADING or not node.in_office:
         return None
     own, term = node.identity.node, node.log.term
+    if node.heard is not None and node.heard[1] == term and node.heard[0] != own:
+        return node.heard[0]
     return min((id for id, seen in node.roster.seen.items() if seen.record.ask == term and id != own), default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from amp.ha.events import ModeAsked, PrioritySet
+from amp.ha.events import AskHeard, ModeAsked, PrioritySet
 from amp.ha.founding import Founding
 from amp.ha.members import record_key
 from amp.ha.modes import HaMode, NodeState, PersistMode
@@ -16,6 +16,7 @@ from amp.ha.node import Phase
 from amp.ha.records import read_records
 from amp.kit.clock import Clock
 from amp.kit.errors import Conflict, Invalid, Unavailable
+from amp.plane.hearsay import Hearsay
 from amp.plane.node import PlaneNode
 from amp.plane.status import master_of
 from amp.store.objects import Objects
@@ -40,9 +41,14 @@ class Control:
     """An operator's hands on one node."""
 
     def __init__(
-        self, node: PlaneNode, objects: Objects, clock: Clock, find: Callable[[], Awaitable[Founding]] | None = None
+        self,
+        node: PlaneNode,
+        objects: Objects,
+        clock: Clock,
+        find: Callable[[], Awaitable[Founding]] | None = None,
+        hearsay: Hearsay | None = None,
     ) -> None:
-        self._node, self._objects, self._clock, self._find = node, objects, clock, find
+        self._node, self._objects, self._clock, self._find, self._hearsay = node, objects, clock, find, hearsay
 
     async def set_mode(self, mode: str, *, force: bool = False) -> str:
         """Change the mode at run time, and wait until it is so; answers the state before.
@@ -67,9 +73,13 @@ class Control:
         self._node.elector.tell(ModeAsked(wanted, force))
         limit = machine.identity.timeout * 2 + machine.identity.poll * 5 + 5.0
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit), asyncio.TaskGroup() as group:
+                call = self._hearsay.ask_leader() if self._hearsay and wanted is HaMode.MASTER else None
+                asking = group.create_task(call, name="ask the leader") if call is not None else None
                 while not self._has_become(wanted):  # noqa: ASYNC110  # many things end the wait; none is an event
                     await asyncio.sleep(_LOOK_EVERY)
+                if asking is not None:
+                    asking.cancel()
         except TimeoutError:
             raise Unavailable(
                 f"{wanted} was asked for and has not come to pass within {limit:g} s: this node is "
@@ -83,6 +93,11 @@ class Control:
         if machine.phase in (Phase.RESIGNING, Phase.ENDED) or machine.after_resigning is not None:
             return machine.phase is Phase.ENDED
         return machine.state(self._clock.read()) in _REACHED[wanted]
+
+    def asked_to_yield(self, node: str, term: int) -> bool:
+        """Let the machine hear that a node asks for the office of a term; answers whether this node hands over."""
+        self._node.elector.tell(AskHeard(node, term))
+        return self._node.machine.phase is Phase.RESIGNING and self._node.machine.heir == node
 
     async def set_priority(self, priority: int) -> int:
         """Change the election priority; answers the one before."""

@@ -55,6 +55,7 @@ class PlaneNode(Holder):
     ) -> None:
         self.machine, self._objects, self._clock = machine, objects, clock
         self.persist_mode, self._problem = persist_mode, problem
+        self.plane: Founding | None = None
         self._plane_name: str | None = None
         self.elector = Elector(machine, objects, clock, self)
         self.journaling = Journaling(self._may_act, self.elector.nudge, persist_period)
@@ -78,7 +79,7 @@ class PlaneNode(Holder):
 
     def join(self, plane: Founding) -> None:
         """Take part in this plane: at once, or when a node that came up without one has found it."""
-        self._plane_name = plane.name
+        self.plane, self._plane_name = plane, plane.name
         if self.machine.identity.plane != plane.id:
             self.machine.join(plane.id)
 

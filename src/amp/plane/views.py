@@ -178,6 +178,10 @@ class HaControl(Protocol):
         """
         ...
 
+    def asked_to_yield(self, node: str, term: int) -> bool:
+        """Another node of the plane asks for the office of a term; answers whether this node hands over."""
+        ...
+
     async def set_priority(self, priority: int) -> int:
         """Change the election priority; answers the priority before."""
         ...

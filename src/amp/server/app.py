@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from amp.ha.founding import Founding
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Invalid
 from amp.kit.ids import Entropy
 from amp.model.registry import Registry
+from amp.plane.peers import Peers
 from amp.plane.requests import Requests
 from amp.plane.views import HaControl, Views
 from amp.server import errors
@@ -33,6 +35,8 @@ from amp.server.api.plane import Plane
 from amp.server.api.sensors import Sensors
 from amp.server.api.tags import Tags
 from amp.server.events import Streams
+from amp.server.forwarding import Forwarding
+from amp.server.nodes import PREFIX, NodeCalls
 from amp.server.pipeline import Pipeline, Reload
 from amp.server.routing import Route, Table
 from amp.server.sessions import Sessions
@@ -47,8 +51,8 @@ _AGE = "org.apache.brooklyn.server.maxSessionAge"
 class Application:
     """The ASGI application. `again`: answers that can be given without it."""
 
-    def __init__(self, pipeline: Pipeline, pages: Console, entropy: Entropy) -> None:
-        self._pipeline, self._pages, self._entropy = pipeline, pages, entropy
+    def __init__(self, pipeline: Pipeline, pages: Console, calls: NodeCalls, entropy: Entropy) -> None:
+        self._pipeline, self._pages, self._calls, self._entropy = pipeline, pages, calls, entropy
         self.again = pipeline.again
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +63,8 @@ class Application:
         path = scope["path"]
         if path == "/v1" or path.startswith("/v1/"):
             response = await self._pipeline.answer(request)
+        elif path.startswith(PREFIX):
+            response = await self._calls.answer(request)
         else:
             try:
                 response = self._pages.answer(request)
@@ -81,11 +87,15 @@ def build(
     reload: Reload,
     stopping: asyncio.Event,
     console: Path = CONSOLE,
+    peers: Peers | None = None,
+    plane: Callable[[], Founding | None] = lambda: None,
 ) -> Application:
     """Make the application of one node.
 
     `reload` reads the settings files again, in a thread; `stopping` ends the live streams and is set before the server
-    is told to exit; `console` is where the built console is. Raises: Invalid, for settings that make no sense.
+    is told to exit; `console` is where the built console is. `peers`: how others are called, where writes may be
+    passed on; `plane`: what is known of the plane, for calls of others.
+    Raises: Invalid, for settings that make no sense.
     """
     properties = settings.properties
     idle = _seconds(properties, _IDLE) or 3600.0
@@ -121,9 +131,10 @@ def build(
     routes.extend(script.routes())
     table = Table(routes)
     doc.describe(table.routes)
-    pipeline = Pipeline(table, views, settings, sessions, clock, entropy)
+    forwarding = Forwarding(views, peers) if peers is not None and settings.forward_writes else None
+    pipeline = Pipeline(table, views, settings, sessions, clock, entropy, forwarding)
 
-    return Application(pipeline, pages, entropy)
+    return Application(pipeline, pages, NodeCalls(views, control, plane), entropy)
 
 
 def _seconds(properties: Mapping[str, str], key: str) -> float | None:

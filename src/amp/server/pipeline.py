@@ -23,6 +23,7 @@ from amp.server.again import Again, may_be_kept
 from amp.server.auth import REALM, Authenticator, Refused
 from amp.server.entitlements import Level, Right, level_of
 from amp.server.errors import Forbidden, TooLarge
+from amp.server.forwarding import FORWARDED, Forwarding, Passed
 from amp.server.negotiation import chosen, media_type
 from amp.server.repeats import Repeats, key_in
 from amp.server.routing import Call, Route, Table, segments_of
@@ -43,7 +44,14 @@ class Pipeline:
     """Answers requests below /v1."""
 
     def __init__(
-        self, table: Table, views: Views, settings: Settings, sessions: Sessions, clock: Clock, entropy: Entropy
+        self,
+        table: Table,
+        views: Views,
+        settings: Settings,
+        sessions: Sessions,
+        clock: Clock,
+        entropy: Entropy,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self._table = table
         self._views = views
@@ -55,6 +63,7 @@ class Pipeline:
         self._levels: dict[str | None, Level] = {}  # only of users who have logged in: there are no others
         self.again = Again(views, lambda: self._authenticator.slows, self._failed, entropy)
         self._repeats = Repeats(views)
+        self._forwarding = forwarding
 
     @property
     def settings(self) -> Settings:
@@ -92,6 +101,8 @@ class Pipeline:
         query = request.scope["query_string"]
         target = request.scope["raw_path"] + (b"?" + query if query else b"")
         self.again.keep(request.method, target, request.scope["headers"], response)
+        if isinstance(response, Passed):
+            return response  # with the term and the position of the master
         response.raw_headers.append((b"amp-term", b"%d" % self._views.term))
         response.raw_headers.append((b"amp-seq", b"%d" % self._views.seq))
         return response
@@ -122,7 +133,7 @@ class Pipeline:
         route, accepted = match
         asked = _Asked(request.method, "/".join(segments), route, headers.get(ha_gate.HEADER.lower()))
         closed = _closed(asked, self._views.ha_state())
-        if closed is not None:
+        if closed is not None and not self._passes_on(asked, headers):
             return closed
         _check_origin(request.method, headers.get("sec-fetch-site"))
         opened = self._session_asked_for(headers.get(MODE_HEADER.lower()), session, user)
@@ -136,12 +147,12 @@ class Pipeline:
                 return self._with_cookies(errors.api_error(403, error.message), request, session)
         level = self._level(user)
         _check_right(route, level, user, values)
-        took_time = await freshness.insist(self._views, headers, freshness.PATIENCE)
+        took_time = closed is None and await freshness.insist(self._views, headers, freshness.PATIENCE)
         body = await _body(request, headers, route.body_limit)
         if took_time or request.method not in _READS:
             closed = _closed(asked, self._views.ha_state())
             if closed is not None:
-                return closed
+                return await self._elsewhere(request, asked, headers, body) or closed
         call = Call(
             method=request.method,
             params=dict(zip(route.names, values, strict=True)),
@@ -169,6 +180,19 @@ class Pipeline:
         if known is None:
             known = self._levels[user] = level_of(user, self._settings.properties)
         return known
+
+    def _passes_on(self, asked: _Asked, headers: Mapping[str, str]) -> bool:
+        """Tell whether this node has the master do what it may not do itself."""
+        known = "authorization" in headers or self._authenticator.open_to_all  # a session is known to one node alone
+        return self._forwarding is not None and asked.route.change and known and FORWARDED.lower() not in headers
+
+    async def _elsewhere(
+        self, request: Request, asked: _Asked, headers: Mapping[str, str], body: bytes
+    ) -> Response | None:
+        if self._forwarding is None or not self._passes_on(asked, headers):
+            return None
+        base = f"{request.scope['scheme']}://{headers.get('host', '')}"
+        return await self._forwarding.forward(request, headers, body, base)
 
     async def _handled(self, request: Request, call: Call, route: Route, segments: tuple[str, ...]) -> Response:
         key = key_in(request.scope["headers"]) if request.method not in _READS else None

@@ -179,6 +179,11 @@ class FakeControl:
         self._views.status = replace(self._views.status, state=state, mode=mode)
         return before
 
+    def asked_to_yield(self, node: str, term: int) -> bool:
+        """Keep what was asked; hand over when it is of this term."""
+        self.asked.append(("yield", (node, term)))
+        return term == self._views.status.term and self._views.status.state == "MASTER"
+
     async def set_priority(self, priority: int) -> int:
         """Take a priority."""
         before = self._views.status.priority

@@ -220,6 +220,8 @@ class _YieldsToOld(Machine):
         for id, seen in self.roster.seen.items():
             if seen.record.ask is not None:
                 self.roster.seen[id] = replace(seen, record=msgspec.structs.replace(seen.record, ask=self.log.term))
+        if self.heard is not None:
+            self.heard = (self.heard[0], self.log.term)
         return super().handle(event, now)
 
 

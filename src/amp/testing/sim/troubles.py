@@ -221,7 +221,23 @@ def _echo(stage: Stage, leader: SimNode, rng: random.Random) -> None:
 
 def _mode(stage: Stage, node: SimNode, rng: random.Random) -> None:
     if node.alive:
-        _ask(stage, node, rng.choice([HaMode.MASTER, HaMode.MASTER, *HaMode]))
+        wanted = rng.choice([HaMode.MASTER, HaMode.MASTER, *HaMode])
+        _ask(stage, node, wanted)
+        if wanted is HaMode.MASTER:
+            _call(stage, node, rng)
+
+
+def _call(stage: Stage, asker: SimNode, rng: random.Random) -> None:
+    """The asker calls others: at once or late, once or again, the leader or somebody who knows nothing of it."""
+    ask = ev.AskHeard(asker.machine.identity.node, asker.machine.log.term)
+
+    def deliver(place: int) -> None:
+        if stage.nodes[place].alive:
+            stage.nodes[place].feed(ask)
+
+    for _ in range(rng.choice([0, 1, 2])):
+        late = rng.choice([0.1, 1.0, 20.0]) * rng.random()
+        stage.world.after(late, partial(deliver, rng.randrange(len(stage.nodes))))
 
 
 def _ask(stage: Stage, node: SimNode, mode: HaMode) -> None:
