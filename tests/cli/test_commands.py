@@ -229,6 +229,36 @@ def test_app_delete_asks_on_a_terminal(
     assert api.requests() == ["GET /v1/applications/demo"]
 
 
+GONE = "http://127.0.0.1:1"
+
+
+def test_of_several_servers_the_next_is_asked_where_one_cannot_be_reached(
+    api: Api, blueprint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.on("GET", "/v1/applications/demo", (200, APP))
+    api.on("DELETE", f"/v1/applications/{APP['id']}", (202, {"id": "t1"}))
+    assert run(["app", "delete", "demo", "--yes", "--detach", "--url", f"{GONE}, {api.url}"]) == 0
+    assert "Deleting demo" in capsys.readouterr().out
+    assert run(["app", "ls", "--url", f"{GONE},{GONE}"]) == 2
+    assert f"{GONE} cannot be reached" in capsys.readouterr().err
+
+
+def test_of_several_servers_the_next_is_asked_where_one_is_not_the_master(
+    api: Api, blueprint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.on("POST", "/v1/applications", (403, NOT_MASTER), (503, {"message": "its fate is not known", "unknown": True}))
+    api.on("GET", "/v1/server/ha/states", (200, STATES))
+    both = f"{api.url},{api.url}/"
+    assert run(["deploy", blueprint, "--url", both]) == 2
+    assert [each for each in api.requests() if each.startswith("POST")] == ["POST /v1/applications"] * 2
+    api.asked.clear()
+    assert run(["deploy", blueprint, "--url", both]) == 2, "what may have been taken is not sent to another"
+    assert [each for each in api.requests() if each.startswith("POST")] == ["POST /v1/applications"]
+    capsys.readouterr()
+    assert run(["ha", "priority", "3", "--url", both]) == 1
+    assert "names several servers, but this concerns one node" in capsys.readouterr().err
+
+
 def test_a_standby_names_the_master(api: Api, blueprint: str, capsys: pytest.CaptureFixture[str]) -> None:
     api.on("POST", "/v1/applications", (403, NOT_MASTER))
     api.on("GET", "/v1/server/ha/states", (200, STATES))

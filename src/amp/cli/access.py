@@ -23,7 +23,9 @@ Detach = Annotated[bool, Parameter(negative="", help="do not wait until it is do
 class Access:
     """Which server to ask, and as whom."""
 
-    url: Annotated[str, Parameter(env_var="AMP_URL", help="the server's address")] = DEFAULT_URL
+    url: Annotated[str, Parameter(env_var="AMP_URL", help="the server's address; or several, with commas")] = (
+        DEFAULT_URL
+    )
     user: Annotated[str | None, Parameter(env_var="AMP_USER", help="who asks")] = None
     password: Annotated[
         str | None,
@@ -36,7 +38,8 @@ class Access:
 
     def client(self) -> Client:
         """Make the client."""
-        return Client(self.url, self.user, self.password)
+        first, *others = [each.strip() for each in self.url.split(",") if each.strip()] or [self.url]
+        return Client(first, self.user, self.password, others=tuple(others))
 
 
 ANYWHERE = Access()

@@ -13,7 +13,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -33,14 +33,22 @@ _NO_MORE: Mapping[str, str] = MappingProxyType({})
 _NOT_MASTER = "only permitted against an active primary"
 
 
+class Unreached(Unavailable):
+    """Nothing was sent: there was no connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One server and who asks. `timeout`: seconds a single request may take."""
+    """One server and who asks. `timeout`: seconds a single request may take.
+
+    `others`: more servers of the plane, asked in turn where one cannot be reached or is not the master.
+    """
 
     url: str = DEFAULT_URL
     user: str | None = None
     password: str | None = None
     timeout: float = 30.0
+    others: tuple[str, ...] = ()
 
     def get(self, path: str) -> Any:
         """Read a resource. Raises: Refused, Missing, Fenced, Unavailable and the rest of AmpError."""
@@ -48,6 +56,16 @@ class Client:
 
     def call(self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json") -> Any:
         """Send one request; answers the decoded JSON, or None for an empty answer. Raises as `get`."""
+        urls = (self.url, *self.others)
+        for url in urls[:-1]:
+            try:
+                return replace(self, url=url, others=()).call(method, path, body, content_type)
+            except (Fenced, Unavailable) as error:
+                # A write that may have been taken is not sent to another: it might be done twice.
+                if method != "GET" and not isinstance(error, Fenced | Unreached):
+                    raise
+        if self.others:
+            return replace(self, url=urls[-1], others=()).call(method, path, body, content_type)
         status, data = self._exchange(method, path, body, content_type)
         if status < 400:
             return self._decode(data) if data.strip() else None
@@ -55,6 +73,8 @@ class Client:
 
     def tell_node(self, path: str, fields: Mapping[str, str]) -> Any:
         """Send a form to this very node, master or not. Raises as `get`; Unavailable may be `unknown`."""
+        if self.others:
+            raise Invalid("--url names several servers, but this concerns one node", details="Name that one.")
         body = urlencode(fields).encode()
         status, data = self._exchange("POST", path, body, "application/x-www-form-urlencoded", _ANY_NODE)
         if status < 400:
@@ -102,14 +122,14 @@ class Client:
                 details="See whether it was, with amp app ls, before you send it again.",
             )
         if isinstance(error, ssl.SSLCertVerificationError):
-            return Unavailable(
+            return Unreached(
                 f"the certificate of {self.url} is not trusted: {error.verify_message}",
                 details="Name the file of its authority in SSL_CERT_FILE.",
             )
         reason = (
             "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
         )
-        return Unavailable(
+        return Unreached(
             f"{self.url} cannot be reached: {reason or type(error).__name__}",
             details="Start the server with HOME/bin/start, or name another with --url or AMP_URL.",
         )

@@ -67,7 +67,7 @@ def ha_drill(
     client, clock = access.client(), SystemClock()
     status = plane_of(client)[1]
     master, standby = _pair(status, to)
-    clients: dict[str, Client] = {each.id: replace(client, url=_address(each)) for each in (master, standby)}
+    clients: dict[str, Client] = {each.id: replace(client, url=_address(each), others=()) for each in (master, standby)}
     took = _check(clients[master.id], clients[standby.id], master, standby, clock)
     said = [
         f"node {master.id} at {master.uri} leads term {status.term}; a write takes {_ms(took)}",
