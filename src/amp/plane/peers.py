@@ -62,10 +62,7 @@ class Peers:
     def __init__(self, node: str, plane: Callable[[], Founding | None], ca: str | None = None) -> None:
         self._node, self._plane = node, plane
         self._count = 0
-        try:
-            self._tls = ssl.create_default_context(cafile=ca)
-        except (OSError, ssl.SSLError) as problem:
-            raise Invalid(f"amp.node.ca={ca} cannot be read as certificates: {problem}") from None
+        self._tls = _trust(ca) if ca is not None else None  # the system's are read at the first call over https
 
     async def standing(self, address: str, node: str, limit: float) -> Standing:
         """Ask a node what it is. Raises: Unavailable, also when it is another node or proves nothing."""
@@ -89,6 +86,11 @@ class Peers:
             raise Unavailable(f"node {node} at {address} answered {reply.status}")
         return reply.body
 
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = _trust(None)
+        return self._tls
+
     async def send(
         self, address: str, method: str, target: str, headers: Mapping[str, str] = _NONE, body: bytes = b"",
         limit: float = 5.0,
@@ -100,7 +102,7 @@ class Peers:
         host, port, tls, base = _parts(address)
         try:
             async with asyncio.timeout(min(limit, _CONNECT)):
-                reader, writer = await asyncio.open_connection(host, port, ssl=self._tls if tls else None)
+                reader, writer = await asyncio.open_connection(host, port, ssl=self._context() if tls else None)
         except (OSError, TimeoutError) as problem:
             why = "no answer in time" if isinstance(problem, TimeoutError) else str(problem)
             raise Unavailable(f"{address} cannot be reached: {why}") from None
@@ -114,6 +116,13 @@ class Peers:
             raise Unavailable(f"the connection to {address} broke before an answer came: {why}", unknown=True) from None
         finally:
             writer.transport.abort()
+
+
+def _trust(ca: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as problem:  # an SSLError is one, too
+        raise Invalid(f"amp.node.ca={ca} cannot be read as certificates: {problem}") from None
 
 
 def _understood(body: bytes, kind: type[T]) -> T:
