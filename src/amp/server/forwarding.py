@@ -17,7 +17,6 @@ from starlette.responses import Response
 from amp.kit.errors import Unavailable
 from amp.plane.peers import Peers, Reply
 from amp.plane.views import HaStatus, Views
-from amp.server.errors import PRIMARY_ONLY, api_error
 
 FORWARDED = "AMP-Forwarded"
 #: How long the master may take, in seconds; how often a write with a key is sent in all.
@@ -39,8 +38,8 @@ class Forwarding:
         self._views, self._peers, self._sleep = views, peers, sleep
         self._proven: tuple[str, str] | None = None
 
-    async def forward(self, request: Request, headers: Mapping[str, str], body: bytes, base: str) -> Response:
-        """Have the master do a write. `base`: scheme and host as the client wrote them.
+    async def forward(self, request: Request, headers: Mapping[str, str], body: bytes, base: str) -> Response | None:
+        """Have the master do a write; None where none is known. `base`: scheme and host as the client wrote them.
 
         Raises: Unavailable, `unknown` when it may have been taken.
         """
@@ -48,7 +47,7 @@ class Forwarding:
         for attempt in range(1, tries + 1):
             now = self._views.ha()
             if now.master is None or not now.master_uri or now.master == now.node:
-                return api_error(403, PRIMARY_ONLY)
+                return None
             try:
                 return _passed(await self._sent(request, headers, body, now), base)
             except Unavailable as problem:
