@@ -16,7 +16,9 @@ import pytest
 from fake_api import Api, Terminal, plane
 
 from amp import __version__
+from amp.cli.client import Client
 from amp.cli.main import run, wants_json
+from amp.kit.errors import Unavailable
 
 APP = {
     "id": "yqv1n1zb2e",
@@ -250,11 +252,14 @@ def test_of_several_servers_the_next_is_asked_where_one_is_not_the_master(
     api.on("GET", "/v1/server/ha/states", (200, STATES))
     both = f"{api.url},{api.url}/"
     assert run(["deploy", blueprint, "--url", both]) == 2
-    assert [each for each in api.requests() if each.startswith("POST")] == ["POST /v1/applications"] * 2
-    api.asked.clear()
-    assert run(["deploy", blueprint, "--url", both]) == 2, "what may have been taken is not sent to another"
-    assert [each for each in api.requests() if each.startswith("POST")] == ["POST /v1/applications"]
-    capsys.readouterr()
+    assert run(["deploy", blueprint, "--url", both]) == 2
+    assert capsys.readouterr().err.count("its fate is not known") == 2
+    keys = [headers["Idempotency-Key"] for method, _, headers, _ in api.asked if method == "POST"]
+    assert len(keys) == 4, "with its key it is sent to the next one, too"
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    with pytest.raises(Unavailable):
+        Client(api.url, others=(api.url,)).call("POST", "/v1/applications", b"")
+    assert len([1 for method, *_ in api.asked if method == "POST"]) == 5, "without one it is not"
     assert run(["ha", "priority", "3", "--url", both]) == 1
     assert "names several servers, but this concerns one node" in capsys.readouterr().err
 

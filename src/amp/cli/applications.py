@@ -19,6 +19,7 @@ from amp.cli.exits import OK
 from amp.cli.output import SHOWN_SENSORS, entity_tree, show, show_json, table, terminal
 from amp.kit.clock import SystemClock
 from amp.kit.errors import Invalid, Missing, Unavailable
+from amp.kit.ids import random_id, system_entropy
 
 #: What the command line turns a lone `-` into, since cyclopts takes it for an option.
 STDIN = "/dev/stdin"
@@ -42,7 +43,7 @@ def deploy(
     """
     limit = limit_of(timeout)
     client = access.client()
-    task = client.call("POST", "/v1/applications", _blueprint(file), "application/x-yaml")
+    task = client.call("POST", "/v1/applications", _blueprint(file), "application/x-yaml", key=_key())
     if not isinstance(task, dict) or not task.get("entityId"):
         raise Unavailable(f"{client.url} took the blueprint, but did not say as which application: see amp app ls")
     name = f"{task.get('entityDisplayName') or task['entityId']} ({task['entityId']})"
@@ -151,7 +152,7 @@ def app_delete(
         print(f"Stop and delete {title}? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise Invalid("nothing was deleted")
-    task = client.call("DELETE", f"/v1/applications/{summary['id']}")
+    task = client.call("DELETE", f"/v1/applications/{summary['id']}", key=_key())
     if not isinstance(task, dict):
         raise Unavailable(f"{client.url} did not say how it deletes {title}: see amp app ls")
     if not detach:
@@ -161,3 +162,8 @@ def app_delete(
     else:
         print(f"{'Deleting' if detach else 'Deleted'} {title}")
     return OK
+
+
+def _key() -> str:
+    """Make a key by which the plane knows a repetition of this command's write."""
+    return random_id(system_entropy, 24)

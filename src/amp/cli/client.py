@@ -54,19 +54,36 @@ class Client:
         """Read a resource. Raises: Refused, Missing, Fenced, Unavailable and the rest of AmpError."""
         return self.call("GET", path)
 
-    def call(self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json") -> Any:
-        """Send one request; answers the decoded JSON, or None for an empty answer. Raises as `get`."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        *,
+        key: str | None = None,
+    ) -> Any:
+        """Send one request; answers the decoded JSON, or None for an empty answer. Raises as `get`.
+
+        `key`: the plane knows a repetition by it, so it may go to the next server also when it may have been taken.
+        """
+        more = {"Idempotency-Key": key} if key is not None else _NO_MORE
+        doubt: AmpError | None = None
         urls = (self.url, *self.others)
-        for url in urls[:-1]:
+        for number, url in enumerate(urls, 1):
             try:
-                return replace(self, url=url, others=()).call(method, path, body, content_type)
+                return replace(self, url=url, others=())._once(method, path, body, content_type, more)
             except (Fenced, Unavailable) as error:
-                # A write that may have been taken is not sent to another: it might be done twice.
                 if method != "GET" and not isinstance(error, Fenced | Unreached):
-                    raise
-        if self.others:
-            return replace(self, url=urls[-1], others=()).call(method, path, body, content_type)
-        status, data = self._exchange(method, path, body, content_type)
+                    doubt = doubt or error
+                    if key is None:
+                        raise
+                if number == len(urls):
+                    raise (doubt or error) from None
+        raise AssertionError("the last server answers or raises")
+
+    def _once(self, method: str, path: str, body: bytes | None, content_type: str, more: Mapping[str, str]) -> Any:
+        status, data = self._exchange(method, path, body, content_type, more)
         if status < 400:
             return self._decode(data) if data.strip() else None
         raise self._error(method, path, status, data)
