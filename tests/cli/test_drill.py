@@ -8,10 +8,31 @@ from typing import Any
 import pytest
 from fake_api import Api, Terminal, node, plane
 
+from amp.cli import drill
 from amp.cli.main import run
 from amp.cli.rehearsal import PROBE, Figures, Tally, figures
 
 PLANE, STATE = "/v1/ha/plane", "/v1/server/ha/state"
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not fit is not looked at again."""
+    monkeypatch.setattr(drill, "_SETTLES", 0.0)
+
+
+def test_a_plane_that_has_just_changed_is_looked_at_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(drill, "_SETTLES", 5.0)
+    fit(api)
+    nodes = [node("n1", "HOT_STANDBY", uri=api.url), node("n2", "MASTER", uri=api.url)]
+    own = (200, plane(node="n2", state="MASTER", nodes=nodes))
+    nobody = (200, plane(nodes=[node("n1", "HOT_STANDBY")]))
+    api.on("GET", PLANE, nobody, nobody, own, own, (200, plane(node="n1", nodes=nodes)))
+    monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
+    assert run(["ha", "drill"]) == 1
+    assert capsys.readouterr().out.count("ok  ") == 2
 
 
 def fit(api: Api, **more: Any) -> None:

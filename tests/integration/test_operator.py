@@ -79,7 +79,9 @@ def test_drill(town: Town) -> None:
     assert (first.state(), second.state()) == ("MASTER", "HOT_STANDBY")
     assert first.get("applications") == []
 
-    lines = amp(second, "drill", "--yes", "--to", second.node_id()).stdout.splitlines()
+    done = amp(second, "drill", "--yes", "--to", second.node_id())
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
     assert [line[:12] for line in lines[:2]] == ["ok  node " + first.node_id()[:3], "ok  node " + second.node_id()[:3]]
     assert lines[2].startswith(f"Node {second.node_id()} leads, ")
     assert lines[-1].startswith("Now: 1 master, 1 hot standby")

@@ -29,6 +29,8 @@ from amp.plane.views import HaStatus, NodeView
 _MASTER, _HOT = NodeState.MASTER.value, NodeState.HOT_STANDBY.value
 #: So many writes and reads must have worked before, and after, the change.
 _WARM_UP = 10
+#: A plane that is not fit is looked at again for so long, in seconds.
+_SETTLES = 2.0
 #: A standby may be this many segments behind when it is looked at: the master writes meanwhile.
 _LAG = 20
 
@@ -65,12 +67,10 @@ def ha_drill(
         do not ask
     """
     client, clock = access.client(), SystemClock()
-    status = plane_of(client)[1]
-    master, standby = _pair(status, to)
+    master, standby, took = _look(client, to, clock)
     clients: dict[str, Client] = {each.id: replace(client, url=_address(each), others=()) for each in (master, standby)}
-    took = _check(clients[master.id], clients[standby.id], master, standby, clock)
     said = [
-        f"node {master.id} at {master.uri} leads term {status.term}; a write takes {_ms(took)}",
+        f"node {master.id} at {master.uri} leads term {master.term}; a write takes {_ms(took)}",
         f"node {standby.id} at {standby.uri} is a hot standby and has read what the master wrote",
     ]
     if output == "table":
@@ -81,6 +81,20 @@ def ha_drill(
     if back:
         legs.append(_leg(clients, standby.id, master.id, clock))
     return _report(clients[legs[-1].to], legs, output)
+
+
+def _look(client: Client, to: str | None, clock: Clock) -> tuple[NodeView, NodeView, float]:
+    """Find master and standby, and how long a write takes. Raises: Conflict, when that is not fit and stays so."""
+    end = clock.read().raw + _SETTLES
+    while True:
+        try:
+            master, standby = _pair(plane_of(client)[1], to)
+            asked, other = (replace(client, url=_address(each), others=()) for each in (master, standby))
+            return master, standby, _check(asked, other, master, standby, clock)
+        except Conflict:
+            if clock.read().raw >= end:  # who has just changed its state may not be seen by all as what it is
+                raise
+            time.sleep(0.1)
 
 
 def _pair(status: HaStatus, to: str | None) -> tuple[NodeView, NodeView]:
