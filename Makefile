@@ -7,7 +7,7 @@ UV := .tools/uv/bin/uv
 NODE_PATH_ENV := PATH="$(CURDIR)/.tools/node/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test lint unit sim e2e servers bench nemesis soak lock clean wheel
+.PHONY: help setup console run test lint unit sim e2e servers bench nemesis soak model lock clean wheel
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -45,13 +45,18 @@ sim: setup ## play SEEDS seeds of the simulated plane, and WORK of the work on i
 	@$(PY) -m amp.testing.sim --seeds $(SEEDS) --first $(FIRST)
 	@$(PY) -m amp.testing.simwork --seeds $(WORK) --first $(FIRST)
 
+model: setup ## the exhaustive models: every order of events within their bounds, and each planted bug
+	@bin/need-spin
+	@$(PY) bin/check_models.py $(MODELS)
+
 e2e: setup ## the console in headless Chromium, and the tutorial on real processes
 	@bin/need-browser
 	@cd console && $(NODE_PATH_ENV) npm run --silent e2e
 	@examples/tutorial/run --store directory --timeout 3s
 	@examples/tutorial/run --store s3 --timeout 3s
 
-test: lint sim unit e2e ## all of it
+test: MODELS = --short
+test: lint sim model unit e2e ## all of it
 
 servers: .tools/servers.stamp ## S3 servers for the tests
 
