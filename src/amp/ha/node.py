@@ -179,12 +179,12 @@ class Node:
 
     def state(self, now: Reading) -> NodeState:
         """Answer what the node says of itself at this moment."""
+        if self.may_act(now):
+            return NodeState.MASTER
         if self.phase is Phase.ENDED:
             return NodeState.TERMINATED
         if self.phase is Phase.FAILED:
             return NodeState.FAILED
-        if self.may_act(now):
-            return NodeState.MASTER
         loads = self.phase is Phase.LOADING and not self.warming
         if not self.decided or loads or self.phase is Phase.DEPOSED:
             return NodeState.INITIALIZING

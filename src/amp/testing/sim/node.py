@@ -228,20 +228,20 @@ class SimNode:
         world, store = self.world, self.store
         limit = self.clock.true_delay(self._limit)
         match action:
-            case ev.Load():
-                self._load()
             case ev.Get(seq, ticket):
                 store.get(seq, limit, lambda ok, data: self._read(seq, ticket, ok, data), self.cut)
             case ev.Create(seq, attempt, data):
                 self._create(seq, attempt, data, limit)
+            case ev.Apply(segment, batch):
+                self._apply(segment, batch)
             case ev.ReadBoundary(ticket, end, doubts):
                 store.boundary(limit, partial(self._boundary_read, ticket, end, doubts), self.cut)
             case ev.ListNodes() if not self.cut:
                 store.list(self._listed)
             case ev.WriteRecord(record):
                 self._write(record)
-            case ev.Apply(segment, batch):
-                self._apply(segment, batch)
+            case ev.Load():
+                self._load()
             case ev.Drop(batch, unknown):
                 if not unknown:
                     self.tally.failed.update(self._batches[batch])

@@ -9,7 +9,7 @@ from functools import partial
 
 from amp.ha import events as ev
 from amp.ha.machine import Identity, Phase
-from amp.ha.modes import HaMode, NodeState
+from amp.ha.modes import HaMode
 from amp.store.segment import Snapshot
 from amp.testing.sim import troubles
 from amp.testing.sim.make import Make
@@ -190,10 +190,10 @@ class Story:
 
     def _client(self) -> None:
         for node in self.nodes:
-            if node.alive and not node.paused and node.machine.state(node.now()) is NodeState.MASTER:
+            if not node.paused and node.may_act():  # it says MASTER
                 self._ops += 1
                 node.submit(f"op{self._ops}")
-        self.world.after(self._clients.expovariate(3.0), self._client)
+        self.world.after(self._clients.expovariate(3.0 if self.storming else 1.0), self._client)
 
     def _clear_up(self) -> None:
         self.storming = False
@@ -213,6 +213,7 @@ class Story:
             self.nodes[0].feed(ev.ModeAsked(HaMode.AUTO))
 
     def _calm(self) -> float:
-        """L1, with slow clocks and the two beats that a candidate waits after an outage: twice where a winner dies."""
+        """L1: a time-out, the two beats that a candidate waits after an outage, both by slow clocks; and as much again
+        as two beats for an election of the storm that arrives late."""
         slowest = max(self.plan.timeouts) / 0.917
-        return 2 * (slowest + slowest / 3) + CALM_POLLS * self.plan.poll
+        return slowest * 5 / 3 + CALM_POLLS * self.plan.poll
