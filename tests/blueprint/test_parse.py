@@ -142,3 +142,10 @@ def test_types_have_several_names(name: str) -> None:
 def test_entities_to_be_added_come_without_a_root_of_their_own() -> None:
     with pytest.raises(Invalid, match=r"'location' has no meaning .* at line 1, column 1"):
         parse_services("location: localhost\nservices: [{type: BasicEntity}]", REGISTRY)
+
+
+def test_a_wrapped_app_that_is_no_boolean_is_refused_where_it_stands() -> None:
+    with pytest.raises(Invalid, match="Invalid value for 'wrappedApp'") as refusal:
+        parse_application('{"wrappedApp": [], "services": []}', REGISTRY)
+    assert refusal.value.data is not None
+    assert refusal.value.data["line"] == 1

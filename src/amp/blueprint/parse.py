@@ -208,8 +208,12 @@ def _text(entry: Entry) -> str:
 
 def _unwraps(root: Fields, services: list[EntitySpec]) -> bool:
     kept = root.get("wrappedApp")
-    if kept is not None and coercion.coerce(_plain(kept.value), "java.lang.Boolean"):
-        return False
+    if kept is not None:
+        try:
+            if coercion.coerce(_plain(kept.value), "java.lang.Boolean"):
+                return False
+        except Invalid as error:
+            raise invalid(f"Invalid value for 'wrappedApp': {error.message}", kept.value.place) from None
     carries = any(root.get(key) for key in ("name", "brooklyn.tags", "brooklyn.children"))
     return len(services) == 1 and services[0].type.application and not carries
 

@@ -58,11 +58,16 @@ async def found(objects: Objects, entropy: Entropy, *, name: str | None, version
 
 def check_place(founding: Founding, name: str) -> None:
     """Refuse a copy: two planes that believe to be the same one would manage the same machines. Raises: Invalid."""
-    if founding.birth is not None and founding.birth != name:
+    # By which address a bucket is reached says nothing: nodes may have different ones.
+    if founding.birth is not None and _bucket(founding.birth) != _bucket(name):
         raise Invalid(
             f"{name} holds a copy of the plane of {founding.birth}: if that one is given up for good, set "
             "amp.plane.moved=true in brooklyn.cfg; else start this node on an empty store"
         )
+
+
+def _bucket(name: str) -> str:
+    return name.partition(" at ")[0]
 
 
 def check_name(founding: Founding, wanted: str | None) -> None:
