@@ -254,6 +254,43 @@ async def test_a_cancel_waits_until_the_act_under_way_is_come_to(plane: FakePlan
     assert (plane.model.tasks[past.id].status, tries(plane.model.tasks[past.id])) == ("cancelled", [("cancelled", 1)])
 
 
+async def test_a_part_that_was_cancelled_is_ended_by_the_next_leader_though_another_is_not_yet_come_to(
+    plane: FakePlane,
+) -> None:
+    gate, act, other = asyncio.Event(), FakeAct(plane, ends=[]), FakeAct(plane)
+
+    async def stopped(run: Run) -> None:
+        await run.act(act)
+
+    async def late(run: Run) -> None:
+        await gate.wait()
+        await run.act(other)
+
+    async def body(run: Run) -> None:
+        await run.together([(Order(E, "stopped"), stopped), (Order(E, "late"), late)])
+
+    whole, part, second = TaskId("old"), TaskId("part"), TaskId("second")
+    past = recorded(
+        plane,
+        c.TaskStarted(part, E, "stopped", parent=whole),
+        c.StepStarted(part, "one", term=1),
+        c.TaskStarted(second, E, "late", parent=whole),
+        c.StepStarted(second, "two", term=1),
+        c.TaskRecalled(part),
+    )
+    async with asyncio.TaskGroup() as group:
+        runner = Runner(
+            plane, FakeClock(), seeded_entropy(), group, node=NodeId("n2"), term=Term(2), model=lambda: plane.model
+        )
+        runner.resume(past, body)
+        await settle()
+        gate.set()
+        await settle()
+        assert plane.model.tasks[part].status == "cancelled"
+    assert "stop" in act.did
+    assert plane.model.tasks[second].status == "completed"
+
+
 async def test_a_cancel_does_not_wait_for_an_act_that_is_never_come_to(plane: FakePlane) -> None:
     async def fails(run: Run) -> None:
         raise Invalid("its machine is gone")

@@ -229,7 +229,8 @@ class Run:
                     failed[known.id] = known.error or known.status
                 continue
             run = self._part(order, Pending(), known)
-            run._live.recalled = known is not None and known.recalled
+            if known is not None and known.recalled:
+                run._live.cancel()
             orders[run.task] = order
             runs.append((run, body))
             if known is None:
