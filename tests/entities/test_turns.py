@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from amp.entities.turns import Turns
 from amp.kit.ids import TaskId
@@ -59,3 +60,36 @@ async def test_what_fails_in_its_turn_gives_it_on() -> None:
     except ValueError:
         pass
     assert await order(turns, B) == ["b"]
+
+
+async def test_there_are_never_two_at_work_even_where_one_comes_as_another_goes() -> None:
+    turns, at_work, most = Turns(), 0, 0
+
+    async def one(task: TaskId, after: int) -> None:
+        nonlocal at_work, most
+        for _ in range(after):
+            await asyncio.sleep(0)
+        async with turns.take("key", task):
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0)
+            at_work -= 1
+
+    await asyncio.gather(*(one(TaskId(f"t{after}-{each}"), after) for after in range(8) for each in range(2)))
+    assert most == 1
+
+
+def locks() -> int:
+    """Count the locks that there are."""
+    gc.collect()
+    return sum(isinstance(each, asyncio.Lock) for each in gc.get_objects())
+
+
+async def test_nothing_is_kept_of_what_had_its_turn() -> None:
+    turns, before = Turns(), locks()
+    for number in range(100):
+        waiting = asyncio.create_task(order(turns, A))
+        async with turns.take(f"entity-{number}", B):
+            await settle()
+        await waiting
+    assert locks() == before

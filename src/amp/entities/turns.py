@@ -7,7 +7,7 @@ turn under an earlier leader has it reserved until it comes to it again, or ends
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,7 +18,8 @@ class Turns:
     """The turns of one leader."""
 
     def __init__(self) -> None:
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: dict[str, asyncio.Lock] = {}  # of the keys that somebody has, or waits for, at this moment
+        self._wanted: Counter[str] = Counter()
         self._reserved: dict[str, list[TaskId]] = {}
         self._freed = asyncio.Event()
 
@@ -42,7 +43,19 @@ class Turns:
             self._freed.clear()
             await self._freed.wait()
         try:
-            async with self._locks[key]:
+            async with self._lock(key):
                 yield
         finally:
             self.forget(task)
+
+    @asynccontextmanager
+    async def _lock(self, key: str) -> AsyncIterator[None]:
+        """Hold the lock of a key, which goes with the last who wants it: most entities are gone one day."""
+        self._wanted[key] += 1
+        try:
+            async with self._locks.setdefault(key, asyncio.Lock()):
+                yield
+        finally:
+            self._wanted[key] -= 1
+            if not self._wanted[key]:
+                del self._wanted[key], self._locks[key]

@@ -1,9 +1,16 @@
-"""How the interpreter is set for a process that serves: the turns of its threads, and when cycles are looked for."""
+"""How the interpreter is set for a process that serves: the turns of its threads, and when cycles are looked for.
+
+What stays (what is imported, a state that was loaded) is *settled*: the collector does not look at it again and again.
+The rule: nothing is settled before what was settled until then has been looked through, so that whatever died
+meanwhile, in cycles that nobody else frees, is settled once at most and freed the next time.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
+from collections.abc import Iterator
 
 #: Threads that write, read and save share the interpreter with the event loop; each waits for the other so long at
 #: most, in seconds. Python's own 5 ms, several times in one append, are longer than the append.
@@ -17,3 +24,25 @@ def tune() -> None:
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
+
+
+def unsettle() -> None:
+    """Free all that is dead, also of what was settled. Takes some 20 ms, and longer for what lives and is large.
+
+    To be called where the event loop runs, before `settling`: what dies here may be the loop's own.
+    """
+    gc.unfreeze()
+    gc.collect()
+
+
+@contextlib.contextmanager
+def settling() -> Iterator[None]:
+    """Let what is made inside be settled at its end, and no collector look at it, again and again, while it is made."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if collects:
+            gc.enable()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 
 from amp.ha.log import Log
 from amp.kit.clock import Clock
 from amp.kit.errors import Unavailable
+from amp.kit.interpreter import settling, unsettle
 from amp.model.model import Model, built
 from amp.plane import codec
 from amp.store.objects import Objects, Outcome
@@ -23,6 +23,7 @@ SEGMENTS, BYTES = 1000, 8 * 1024 * 1024
 async def load(objects: Objects, plane: str) -> tuple[Snapshot | None, Model]:
     """Read the newest snapshot; an empty model where there is none.
 
+    What the caller had before should be let go of by now: it is freed first, with all else that is dead.
     Raises: Unavailable; Damaged, TooNew, naming the key: a damaged snapshot is never skipped.
     """
     found = await objects.list("snapshots/")
@@ -32,6 +33,7 @@ async def load(objects: Objects, plane: str) -> tuple[Snapshot | None, Model]:
     data = await objects.get(key)
     if data is None:
         raise Unavailable(f"{key} was listed, but is not there when read: the store is behind itself")
+    unsettle()  # else each office that ended here, with all that it held, would be kept for ever by the next freeze
     return await asyncio.to_thread(_read, data, key, plane)
 
 
@@ -45,19 +47,9 @@ def _read(data: bytes, key: str, plane: str) -> tuple[Snapshot, Model]:
 
 
 def _built(body: bytes, key: str) -> Model:
-    """Make the state, without the pauses of a collector that would look at all of it again and again.
-
-    It is frozen values: there are no cycles in it to be found, then or later.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        model = built(codec.stream(body, key))
-        gc.freeze()
-    finally:
-        if collects:
-            gc.enable()
-    return model
+    """Make the state, which is frozen values: there are no cycles in it to be found, then or later."""
+    with settling():
+        return built(codec.stream(body, key))
 
 
 async def save(objects: Objects, log: Log, model: Model, clock: Clock) -> Snapshot | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
@@ -23,7 +24,8 @@ class Subscriptions:
     """Readers of the live stream."""
 
     def __init__(self) -> None:
-        self._readers: set[_Reader] = set()
+        # A stream that is dropped before its first event was asked for never comes to its end, so it is let go of.
+        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
         self._closed = False
 
     @property
