@@ -241,6 +241,26 @@ async def test_what_is_kept_is_bounded(node: Node) -> None:
     assert again._bytes <= 64 * 1024 * 1024
 
 
+async def test_answers_about_what_is_gone_are_not_kept(node: Node) -> None:
+    again, there = node.app.again, set[int]()
+
+    def about(number: int) -> Lasting:
+        answer = Lasting(b"x" * 100, lambda views: number in there)
+        answer.hot = False
+        return answer
+
+    for number in range(5000):
+        there.add(number)
+        there.discard(number - 100)
+        again.keep("GET", b"/%d" % number, [], about(number))
+    assert 100 <= len(again._kept) <= 256
+    assert again._bytes == 100 * len(again._kept)
+    there.update(range(5000, 9000))
+    for number in range(5000, 9000):
+        again.keep("GET", b"/%d" % number, [], about(number))
+    assert all(again.find(b"GET", b"/%d" % number, []) for number in range(5000, 9000))
+
+
 PLACES = ["/sensors/count", "/config/count"]
 
 

@@ -28,6 +28,8 @@ from amp.server.routing import Call
 
 #: What is kept at most: answers, and bytes of all their bodies.
 _ANSWERS, _BYTES = 10_000, 64 * 1024 * 1024
+#: Fewer than these are not looked through for what holds no more.
+_FEW = 256
 #: The largest body that is written again, in bytes.
 LARGEST = 16 * 1024
 #: Headers that change nothing of what is answered, or are part of what it is kept under.
@@ -107,11 +109,12 @@ class Again:
         self._key = entropy(32)
         self._kept: dict[bytes, Kept] = {}
         self._bytes = 0
+        self._sweep_at = _FEW
 
     def forget(self) -> None:
         """Keep nothing of what was: who may see what has changed."""
         self._kept.clear()
-        self._bytes = 0
+        self._bytes, self._sweep_at = 0, _FEW
 
     def keep(self, method: str, target: bytes, headers: Headers, response: Response) -> None:
         """Keep the whole answer to a request for `target`, a path with its query, where that may be given again."""
@@ -120,11 +123,19 @@ class Again:
         name, body = self._name(method.encode(), target, headers), bytes(response.body)
         if name is None or len(body) > _BYTES // 4:
             return
+        if len(self._kept) >= self._sweep_at:
+            self._sweep()
         if len(self._kept) >= _ANSWERS or self._bytes + len(body) > _BYTES:
             self.forget()
         before = self._kept.get(name)
         self._bytes += len(body) - (len(before.body) if before else 0)
         self._kept[name] = Kept(_head(response), body, response.holds, response.hot, response.write)
+
+    def _sweep(self) -> None:
+        """Forget what holds no more: of what is gone nobody asks again. At most as much is dead as holds, and few."""
+        self._kept = {name: kept for name, kept in self._kept.items() if kept.holds(self._views)}
+        self._bytes = sum(len(kept.body) for kept in self._kept.values())
+        self._sweep_at = max(_FEW, 2 * len(self._kept))
 
     def find(self, method: bytes, target: bytes, headers: Headers) -> Kept | None:
         """Find what may be given, or written, again now; None: ask the pipeline."""
