@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -316,3 +318,29 @@ async def test_a_cancel_does_not_wait_for_an_act_that_is_never_come_to(plane: Fa
         assert runner.cancel(whole)
     assert plane.model.tasks[whole].status == "cancelled"
     assert plane.model.tasks[part].status == "failed"
+
+
+async def test_what_an_act_has_in_hands_goes_with_its_end(plane: FakePlane) -> None:
+    async def begin_and_end() -> weakref.ref[FakeAct]:
+        act = FakeAct(plane)
+
+        async def body(run: Run) -> None:
+            act.run = run  # type: ignore[attr-defined]  # a command asks its run for the right to act
+            await run.act(act)
+
+        async with asyncio.TaskGroup() as group:
+            runner = Runner(
+                plane, FakeClock(), seeded_entropy(1), group, node=NodeId("n1"), term=Term(1),
+                model=lambda: plane.model,
+            )  # fmt: skip
+            await runner.begin(Order(E, "it"), body)
+        assert act.did == ["begin", "end", "forget"]
+        return weakref.ref(act)
+
+    gc.disable()  # up to 8 MiB of what a command wrote must not wait for it
+    try:
+        gone = await begin_and_end()
+        await settle()
+        assert gone() is None
+    finally:
+        gc.enable()

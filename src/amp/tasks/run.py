@@ -342,6 +342,7 @@ class Run:
             if self._past is not None:
                 self._live.arrive(acts_under_way(self._office.model(), self._past))
             self._office.ended(self.task)
+            self._live.act = None  # it knows this run: what it wrote would stay until somebody looks for cycles
             self._live.done.set()
 
     def _cancelled_before(self) -> None:
