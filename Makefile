@@ -58,11 +58,15 @@ e2e: setup ## the console in headless Chromium, and the tutorial on real process
 test: MODELS = --short
 test: lint sim model unit e2e ## all of it
 
-servers: .tools/servers.stamp ## S3 servers for the tests
+servers: .tools/servers.stamp ## object stores for the tests: S3, Azure
 
-.tools/servers.stamp: $(UV) requirements/servers.txt
+# The console's build has seen to it that there is a Node.
+.tools/servers.stamp: $(UV) requirements/servers.txt requirements/npm/package-lock.json bin/need-versitygw | console
 	@test -x .tools/servers/bin/python || $(UV) venv --quiet --python "$$(bin/find-python)" .tools/servers
 	@$(UV) pip sync --quiet --require-hashes --python .tools/servers/bin/python requirements/servers.txt
+	@mkdir -p .tools/npm && cp requirements/npm/package.json requirements/npm/package-lock.json requirements/npm/.npmrc .tools/npm/
+	@cd .tools/npm && $(NODE_PATH_ENV) npm ci --silent --ignore-scripts
+	@bin/need-versitygw
 	@touch $@
 
 ONLY ?=
@@ -90,6 +94,7 @@ lock: $(UV) ## make the lock files anew
 	@for each in uv core dev servers; do \
 	  $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-header requirements/$$each.in -o requirements/$$each.txt || exit 1; \
 	done
+	@cd requirements/npm && $(NODE_PATH_ENV) npm install --silent --package-lock-only --ignore-scripts
 
 clean: ## remove what was built and installed here
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache console/node_modules src/amp/server/console

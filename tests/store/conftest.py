@@ -1,4 +1,4 @@
-"""Stores for the tests of `amp.store`: in memory, in a directory, and on real S3 servers that run once a session."""
+"""Stores for the tests of `amp.store`: in memory, in a directory, and on real servers that run once a session."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from amp.store.cloud import CloudObjects
 from amp.store.file import DirectoryObjects
 from amp.store.memory import MemoryObjects
 from amp.store.objects import Objects
+from amp.testing.azurite import AzureServer, running_azurite
 from amp.testing.servers import S3Server, running
 
 _prefixes = itertools.count()
@@ -61,6 +62,20 @@ def versitygw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     yield from serve("versitygw", tmp_path_factory.mktemp("versitygw"))
 
 
+@pytest.fixture(scope="session")
+def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    yield from serve("s3rver", tmp_path_factory.mktemp("s3rver"))
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    try:
+        with running_azurite(tmp_path_factory.mktemp("azurite")) as server:
+            yield server
+    except Missing as missing:
+        pytest.skip(missing.message)
+
+
 @pytest.fixture
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Objects]:
     """Make an empty store of a kind: `memory`, `directory`, or the name of a server."""
@@ -70,7 +85,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str]
             return MemoryObjects()
         if kind == "directory":
             return DirectoryObjects(tmp_path / "store", timeout=30)
-        server: S3Server = request.getfixturevalue(kind)
+        server: S3Server | AzureServer = request.getfixturevalue(kind)
         return CloudObjects(server.place(f"run-{next(_prefixes)}/state"), timeout=30)
 
     return make

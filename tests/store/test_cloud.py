@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -11,9 +12,9 @@ from amp.kit.errors import Invalid, Unavailable
 from amp.kit.secret import Secret
 from amp.store.answers import read_answer
 from amp.store.cloud import CloudObjects
-from amp.store.objects import Outcome
+from amp.store.objects import Objects, Outcome
 from amp.store.place import CloudStore
-from amp.testing.conformance.objects import check_create, check_list, check_put
+from amp.testing.conformance.objects import CHECKS, check_create, check_creators, check_list, check_put
 from amp.testing.fakes3 import FakeS3, Fault, fake_s3
 from amp.testing.servers import free_ports
 
@@ -153,17 +154,42 @@ def gcs_place(server: FakeS3, credential: str) -> CloudStore:
     return CloudStore("gcs", "amp", "state", None, server.endpoint, None, Secret(credential))
 
 
+ACCOUNT = json.dumps({"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": True})
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_google_s_client_passes_what_every_store_passes(check: Callable[[Objects], Awaitable[None]]) -> None:
+    async with fake_s3() as server:
+        await check(CloudObjects(gcs_place(server, ACCOUNT)))
+
+
 async def test_google() -> None:
     async with fake_s3() as server:
-        account = {"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": True}
-        objects = CloudObjects(gcs_place(server, json.dumps(account)))
-        await check_create(objects)
-        await check_put(objects)
+        objects = CloudObjects(gcs_place(server, ACCOUNT))
         server.faults["PUT"].append(Fault(503))
         assert await objects.create("journal/9", b"x") is Outcome.UNKNOWN
         server.faults["GET"].append(Fault(404, "NoSuchBucket"))
         with pytest.raises(Unavailable, match=r"^gs://amp/state at .*the bucket amp does not exist"):
             await objects.get("plane")
+
+
+async def test_one_winner_a_key_by_the_conditions_of_google() -> None:
+    async with fake_s3() as server:
+        await check_creators(CloudObjects(gcs_place(server, ACCOUNT)), keys=200, creators=16)
+        writes = [headers for headers in server.headers if "x-goog-if-generation-match" in headers]
+        assert len(writes) == 200 * 16
+
+
+def test_a_part_of_a_batch_is_read_by_its_status_and_words() -> None:
+    said = (
+        "Generic error: Object at location a/b not found: Bulk delete request failed for key a/b: "
+        "The specified {} does not exist. (code: 404)"
+    )
+    assert read_answer(OSError(said.format("blob"))).absent
+    gone = read_answer(OSError(said.format("container")))
+    assert (gone.status, gone.code, gone.absent) == (404, "ContainerNotFound", False)
+    other = read_answer(OSError(said.format("account")))
+    assert (other.status, other.code, other.absent) == (404, None, False)
 
 
 async def test_azure_says_exists_by_409() -> None:

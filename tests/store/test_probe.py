@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import os
 import time
 from collections.abc import Callable
@@ -184,6 +186,32 @@ async def test_refuses_a_server_that_ignores_conditions() -> None:
         with pytest.raises(Invalid, match=r"^s3://amp/state at .* it ignores the condition \(If-None-Match: \*\)"):
             await probe(CloudObjects(server.place()), system_entropy)
         assert server.objects == {}
+
+
+async def test_refuses_a_bucket_of_google_s_whose_server_ignores_conditions() -> None:
+    account = {"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": True}
+    async with fake_s3(ignore_conditions=True) as server:
+        place = CloudStore("gcs", "amp", "state", None, server.endpoint, None, Secret(json.dumps(account)))
+        with pytest.raises(Invalid, match=r"^gs://amp/state at .* lets a second create overwrite the first"):
+            await probe(CloudObjects(place), system_entropy)
+
+
+async def test_refuses_a_server_that_does_not_know_the_client_s_way_to_write() -> None:
+    account = {"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": True}
+    async with fake_s3() as server:
+        server.faults["PUT"].extend([Fault(400)] * 10)  # as fake-gcs-server does
+        place = CloudStore("gcs", "amp", "state", None, server.endpoint, None, Secret(json.dumps(account)))
+        with pytest.raises(Unavailable, match=r"^gs://amp/state at .* it refused the request \(400\)"):
+            await probe(CloudObjects(place), system_entropy, timeout=2)
+
+
+async def test_refuses_a_directory_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(src: object, dst: object, **_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # as FAT, SMB and mounted buckets say
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises((Invalid, Unavailable), match="takes no hard links"):
+        await probe(DirectoryObjects(tmp_path / "state"), system_entropy, timeout=2)
 
 
 async def test_passes_a_server_that_errs_now_and_then() -> None:

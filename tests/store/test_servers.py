@@ -17,6 +17,7 @@ from amp.kit.secret import Secret
 from amp.store.cloud import CloudObjects
 from amp.store.place import CloudStore
 from amp.store.probe import probe
+from amp.testing.azurite import running_azurite
 from amp.testing.servers import S3Server, free_ports, make_bucket, running, tools
 
 MODULE = [sys.executable, "-m", "amp.testing.servers"]
@@ -97,9 +98,11 @@ async def test_a_bucket_made_with_a_checked_signature(versitygw: S3Server) -> No
 
 def test_missing_programs_and_unknown_kinds_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMP_TOOLS", str(tmp_path))
-    for kind in ("ministack", "seaweedfs", "versitygw"):
+    for kind in ("ministack", "seaweedfs", "versitygw", "s3rver"):
         with pytest.raises(Missing, match=f"{tmp_path}/.* is not installed"), running(kind, tmp_path / kind):
             pass
+    with pytest.raises(Missing, match=f"{tmp_path}/.* is not installed"), running_azurite(tmp_path / "azurite"):
+        pass
     with pytest.raises(Missing, match="unknown test server: moto"), running("moto", tmp_path / "moto"):
         pass
 

@@ -13,6 +13,8 @@ from amp.store.place import CloudStore
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9_.-]+)\s*</Code>")
+_BATCH = re.compile(r"Bulk delete request failed for key .*?: (.*) \(code: (\d{3})\)", re.DOTALL)
+_IN_WORDS = {"blob does not exist": "BlobNotFound", "container does not exist": "ContainerNotFound"}
 _QUERY = re.compile(r"\?\S+")  # of an address: it may hold an Azure signature
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _NO_OBJECT = frozenset({"NoSuchKey", "BlobNotFound"})
@@ -45,6 +47,10 @@ def read_answer(error: Exception) -> Answer:
     status, code = _STATUS.search(head), _CODE.search(head)
     if "redirect without LOCATION" in head:
         return Answer(301, None, head)  # S3's word for: the bucket is in another region
+    if status is None and (part := _BATCH.search(head)) is not None:
+        # Azure deletes by a batch, whose parts have an answer each; the client passes on its words and not its code
+        found = [code for word, code in _IN_WORDS.items() if word in part.group(1)]
+        return Answer(int(part.group(2)), found[0] if found else None, head)
     if status is None:
         return Answer(None, None, _without_http(text))
     return Answer(int(status.group(1)), code.group(1) if code else None, head)

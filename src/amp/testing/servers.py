@@ -47,10 +47,12 @@ class S3Server:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
+    """How to start a server's program. `grace`: seconds from SIGTERM to SIGKILL."""
+
     command: list[str]
     environment: dict[str, str]
-    grace: float = 10.0  # seconds from SIGTERM to SIGKILL
+    grace: float = 10.0
 
 
 @contextlib.contextmanager
@@ -65,24 +67,35 @@ def running(
     credential: Secret | None = None,
     clock: Clock | None = None,
 ) -> Iterator[S3Server]:
-    """Run a server (`ministack`, `seaweedfs` or `versitygw`) with data and log in `directory`, which is made.
+    """Run a server (`ministack`, `seaweedfs`, `versitygw`, `s3rver`) with data and log in `directory`, which is made.
 
+    s3rver knows one identity, and ignores conditions: it is there to be refused.
     Raises: Missing, when its program is not installed; Unavailable, when it does not come up.
     """
     secret = credential or Secret("amptestsecret")
-    plans: dict[str, Callable[..., _Plan]] = {
-        "ministack": _ministack, "seaweedfs": _seaweedfs, "versitygw": _versitygw,
+    plans: dict[str, Callable[..., Plan]] = {
+        "ministack": _ministack, "seaweedfs": _seaweedfs, "versitygw": _versitygw, "s3rver": _s3rver,
     }  # fmt: skip
     if kind not in plans:
         raise Missing(f"unknown test server: {kind} (known: {', '.join(plans)})")
+    if kind == "s3rver":
+        identity, secret = "S3RVER", Secret("S3RVER")
     directory.mkdir(parents=True, exist_ok=True)
     listen = port or free_ports(1)[0]
     if port is not None:
         _must_be_free(port)
     plan = plans[kind](directory, listen, region, identity, secret)
-    log = directory / "server.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(  # noqa: S603 -- the project's own tools
+    with child(plan, directory) as process:
+        server = S3Server(f"http://127.0.0.1:{listen}", bucket, region, identity, secret, process.pid)
+        await_ready(kind, process, directory, clock or SystemClock(), lambda: _objection(server, clock))
+        yield server
+
+
+@contextlib.contextmanager
+def child(plan: Plan, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program in `directory`, with its words in `server.log` there, and stop it by its own pid."""
+    with (directory / "server.log").open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 -- the project's own tools
             plan.command,
             env={**os.environ, **plan.environment},
             cwd=directory,
@@ -91,11 +104,9 @@ def running(
             stderr=subprocess.STDOUT,
         )
     try:
-        server = S3Server(f"http://127.0.0.1:{listen}", bucket, region, identity, secret, child.pid)
-        _await_ready(kind, server, child, log, clock or SystemClock())
-        yield server
+        yield process
     finally:
-        _stop(child, plan.grace)
+        _stop(process, plan.grace)
 
 
 def make_bucket(
@@ -155,14 +166,20 @@ def _send(
         raise Unavailable(f"{url}: no answer: {error}") from error
 
 
-def _program(*names: str) -> str:
+def node_path() -> dict[str, str]:
+    """Answer the environment in which programs of Node run: the system's Node, or the console's."""
+    return {"PATH": f"{tools() / 'node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def program(*names: str) -> str:
+    """Answer the first of these tools that is installed. Raises: Missing."""
     for name in names:
         if (tools() / name).is_file():
             return str(tools() / name)
     raise Missing(f"{tools() / names[0]} is not installed (run `make servers`)")
 
 
-def _ministack(directory: Path, port: int, region: str, identity: str, credential: Secret) -> _Plan:
+def _ministack(directory: Path, port: int, region: str, identity: str, credential: Secret) -> Plan:
     environment = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
@@ -174,14 +191,14 @@ def _ministack(directory: Path, port: int, region: str, identity: str, credentia
         "TMPDIR": str(directory),
         "LOG_LEVEL": "WARNING",
     }
-    return _Plan([_program("servers/bin/ministack")], environment)
+    return Plan([program("servers/bin/ministack")], environment)
 
 
-def _versitygw(directory: Path, port: int, region: str, identity: str, credential: Secret) -> _Plan:
+def _versitygw(directory: Path, port: int, region: str, identity: str, credential: Secret) -> Plan:
     data = directory / "data"
     data.mkdir(exist_ok=True)
     command = [
-        _program("bin/versitygw"),
+        program("bin/versitygw"),
         "--port",
         f"127.0.0.1:{port}",
         "--region",
@@ -190,10 +207,17 @@ def _versitygw(directory: Path, port: int, region: str, identity: str, credentia
         "posix",
         str(data),
     ]
-    return _Plan(command, {"ROOT_ACCESS_KEY": identity, "ROOT_SECRET_KEY": credential.reveal()})
+    return Plan(command, {"ROOT_ACCESS_KEY": identity, "ROOT_SECRET_KEY": credential.reveal()})
 
 
-def _seaweedfs(directory: Path, port: int, region: str, identity: str, credential: Secret) -> _Plan:
+def _s3rver(directory: Path, port: int, region: str, identity: str, credential: Secret) -> Plan:
+    data = directory / "data"
+    data.mkdir(exist_ok=True)
+    command = [program("npm/node_modules/.bin/s3rver"), "-d", str(data), "-a", "127.0.0.1", "-p", str(port)]
+    return Plan([*command, "-s", "--no-vhost-buckets"], node_path())
+
+
+def _seaweedfs(directory: Path, port: int, region: str, identity: str, credential: Secret) -> Plan:
     data = directory / "data"
     data.mkdir(exist_ok=True)
     who = {"accessKey": identity, "secretKey": credential.reveal()}
@@ -203,36 +227,48 @@ def _seaweedfs(directory: Path, port: int, region: str, identity: str, credentia
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
     inner = [f"-{name}={number}" for name, number in zip(names, free_ports(len(names)), strict=True)]
     command = [
-        _program("servers/bin/weed"), "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
+        program("servers/bin/weed"), "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}",
         *inner, "-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-volume.max=100",
         "-filer", "-s3",
         f"-s3.port={port}", f"-s3.port.grpc={free_ports(1)[0]}", f"-s3.config={config}",
         "-s3.port.iceberg=0", "-s3.port.lance=0",
     ]  # fmt: skip
-    return _Plan(command, {}, grace=1.0)  # it waits for its own streams, which nobody ends
+    return Plan(command, {}, grace=1.0)  # it waits for its own streams, which nobody ends
 
 
-def _await_ready(kind: str, server: S3Server, child: subprocess.Popen[bytes], log: Path, clock: Clock) -> None:
-    """Make the bucket and write an object, again and again, until both work: an open port proves nothing."""
+def _objection(server: S3Server, clock: Clock | None) -> str | None:
+    """Make the bucket and write an object; answer why that did not work. Raises: Unavailable."""
+    make_bucket(
+        server.endpoint, server.bucket, region=server.region,
+        identity=server.identity, credential=server.credential, clock=clock,
+    )  # fmt: skip
+    url = f"{server.endpoint}/{server.bucket}/ready"
+    status, text = _send("PUT", url, server.region, server.identity, server.credential, clock, b"ready")
+    if status != 200:
+        return f"{status} {text[:200]}"
+    _send("DELETE", url, server.region, server.identity, server.credential, clock, b"")
+    return None
+
+
+def await_ready(
+    kind: str, process: subprocess.Popen[bytes], directory: Path, clock: Clock, objection: Callable[[], str | None]
+) -> None:
+    """Try a server again and again until it works, for an open port proves nothing.
+
+    `objection`: why it does not yet, None when it does, or raises Unavailable. Raises: Unavailable.
+    """
     end = clock.read().raw + _READY
     while True:
         try:
-            make_bucket(
-                server.endpoint, server.bucket, region=server.region,
-                identity=server.identity, credential=server.credential, clock=clock,
-            )  # fmt: skip
-            url = f"{server.endpoint}/{server.bucket}/ready"
-            status, text = _send("PUT", url, server.region, server.identity, server.credential, clock, b"ready")
-            if status == 200:
-                _send("DELETE", url, server.region, server.identity, server.credential, clock, b"")
-                return
-            reason = f"{status} {text[:200]}"
+            reason = objection()
         except Unavailable as error:
             reason = error.message
-        if child.poll() is not None:
-            raise Unavailable(f"{kind} ended with {child.returncode}: {_tail(log)}")
+        if reason is None:
+            return
+        if process.poll() is not None:
+            raise Unavailable(f"{kind} ended with {process.returncode}: {_tail(directory)}")
         if clock.read().raw > end:
-            raise Unavailable(f"{kind} was not ready after {_READY:g} s: {reason}: {_tail(log)}")
+            raise Unavailable(f"{kind} was not ready after {_READY:g} s: {reason}: {_tail(directory)}")
         threading.Event().wait(_PATIENCE)
 
 
@@ -246,8 +282,8 @@ def _stop(child: subprocess.Popen[bytes], grace: float) -> None:
         child.wait()
 
 
-def _tail(log: Path) -> str:
-    return log.read_bytes()[-1000:].decode("utf-8", "replace").strip()
+def _tail(directory: Path) -> str:
+    return (directory / "server.log").read_bytes()[-1000:].decode("utf-8", "replace").strip()
 
 
 if __name__ == "__main__":
