@@ -7,7 +7,7 @@ UV := .tools/uv/bin/uv
 NODE_PATH_ENV := PATH="$(CURDIR)/.tools/node/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test lint unit sim e2e servers bench nemesis soak model lock clean wheel
+.PHONY: help setup console run test lint unit sim e2e servers bench damage nemesis soak model lock clean wheel
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -72,6 +72,9 @@ servers: .tools/servers.stamp ## object stores for the tests: S3, Azure
 ONLY ?=
 bench: setup servers ## measure everything, or the sections ONLY, on this machine
 	@$(PY) -m bench $(ONLY)
+
+damage: setup ## each byte and length of each object of a plane damaged, and loaded by a node each time: minutes
+	@AMP_DAMAGE=whole .venv/bin/pytest --timeout=3600 tests/cli/test_store_damage.py
 
 ROUNDS ?= 40
 SEED ?= 1

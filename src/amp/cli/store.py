@@ -18,7 +18,7 @@ from amp.cli.store_place import HERE, Where, existing, opened, place_of, progres
 from amp.kit.clock import SystemClock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.plane.contents import PlaneContents
-from amp.plane.replay import replay
+from amp.plane.replay import lost_blobs, replay
 from amp.store.audit import judge, plane_of, summary
 from amp.store.facts import Survey
 from amp.store.findings import Finding, Report
@@ -61,9 +61,10 @@ async def examine(objects: Objects, deep: bool = False) -> tuple[Survey, Report]
     if plane_of(seen) is None and not seen.count:
         raise Unavailable(f"{seen.store} holds no plane", details="Is it the right directory, or bucket and prefix?")
     report = judge(seen)
+    found = await lost_blobs(objects, seen, report)
     if deep:
-        found = await replay(objects, seen, report, progress("replaying"))
-        report.findings = sorted([*report.findings, *found], key=lambda finding: finding.key)
+        found += await replay(objects, seen, report, progress("replaying"))
+    report.findings = sorted([*report.findings, *found], key=lambda finding: finding.key)
     return seen, report
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from amp.ha.founding import Founding
 from amp.ha.members import Record
+from amp.model.changes import StepEnded
 from amp.plane import codec
 from amp.store.facts import Sight
 from amp.store.segment import Damaged, unseal
@@ -15,9 +16,13 @@ from amp.store.segment import Damaged, unseal
 class PlaneContents:
     """What a plane writes into its objects."""
 
-    def check_body(self, body: bytes, key: str) -> None:
-        """Check that each line is a Change that this version knows. Raises: Damaged."""
-        codec.decode(body, key)
+    def check_body(self, body: bytes, key: str) -> frozenset[str]:
+        """Check that each line is a Change that this version knows; answers the blobs it names. Raises: Damaged."""
+        named: set[str] = set()
+        for change in codec.stream(body, key):
+            if isinstance(change, StepEnded):
+                named.update(change.blobs.values())
+        return frozenset(named)
 
     def plane_id(self, data: bytes, key: str) -> str:
         """Answer the id in the object `plane`. Raises: Damaged, TooNew."""

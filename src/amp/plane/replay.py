@@ -1,7 +1,7 @@
-"""Plays the journal anew and compares: does each snapshot hold the state that the segments before it make?
+"""Plays the journal anew: is each snapshot what the segments before it make, and is there what the state names?
 
-The deep part of an audit of a store: it needs what is between two snapshots, and as much memory as two states. It only
-reads. What is damaged was named before and is passed over here.
+The first is the deep part of an audit of a store: it needs what is between two snapshots, and as much memory as two
+states. It only reads. What is damaged was named before and is passed over here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from amp.ha.parts import Parts
 from amp.model import changes as c
 from amp.model.model import Model, built
 from amp.plane import codec
+from amp.store.blobs import blob_key
 from amp.store.facts import Survey
-from amp.store.findings import RESTORE, Finding, Report
+from amp.store.findings import PUT_BACK, RESTORE, Finding, Report
 from amp.store.objects import Objects
 from amp.store.segment import Segment, Snapshot, parse, segment_key, snapshot_key, unseal
 from amp.store.survey import Progress, fetch
@@ -46,6 +47,30 @@ async def replay(objects: Objects, survey: Survey, report: Report, progress: Pro
             found.append(Finding(snapshot_key(seq), "damaged", what, breaks, RESTORE))
         start, model = seq, saved
         progress(number, len(seqs))
+    return found
+
+
+async def lost_blobs(objects: Objects, survey: Survey, report: Report) -> list[Finding]:
+    """Name the blobs that the state names and that are not there. Raises: Unavailable.
+
+    The state is played only where something that makes it names a blob that was not seen: most often nothing does.
+    """
+    base, there = report.base, {fact.key for fact in survey.blobs}
+    if base is None:
+        return []  # no node can load a state that would name any
+    made_of = [survey.snapshots.get(base), *(fact for seq, fact in survey.segments.items() if seq > base)]
+    named = {sha for fact in made_of if fact is not None for sha in fact.named}
+    if all(blob_key(sha) in there for sha in named):
+        return []
+    model = await _load(objects, base) if base else Model()
+    if model is None or not await _advance(objects, model, base, survey.head, set()):
+        return []  # a leader has deleted some of it since: it was read well, and the next look has it all
+    wanted = {sha: task.id for task in model.tasks.values() for step in task.steps for sha in step.blobs.values()}
+    found = []
+    for sha, task in sorted(wanted.items()):
+        if blob_key(sha) not in there and await fetch(objects, blob_key(sha)) is None:
+            breaks = f"what a command of the task {task} wrote, of which only the end is left"
+            found.append(Finding(blob_key(sha), "missing", "it is not there", breaks, PUT_BACK))
     return found
 
 

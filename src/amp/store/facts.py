@@ -47,8 +47,8 @@ class Sight:
 class Contents(Protocol):
     """Knows what is inside the objects, which the store does not. Each raises Damaged or TooNew, naming the key."""
 
-    def check_body(self, body: bytes, key: str) -> None:
-        """Check that a body can be read: of a segment, or of a snapshot."""
+    def check_body(self, body: bytes, key: str) -> frozenset[str]:
+        """Check that a body can be read, of a segment or of a snapshot; answers the blobs that it names, by sha256."""
         ...
 
     def plane_id(self, data: bytes, key: str) -> str:
@@ -62,7 +62,8 @@ class Contents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One object by itself. `damage`: why it cannot be what was written; `newer`: why this version cannot tell."""
+    """One object by itself. `damage`: why it cannot be what was written; `newer`: why this version cannot tell;
+    `named`: the blobs that its body names, by sha256."""
 
     key: str
     size: int
@@ -75,6 +76,7 @@ class Fact:
     boundary: Boundary | None = None
     sight: Sight | None = None
     plane: str | None = None
+    named: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> bool:
@@ -169,14 +171,14 @@ def _read(key: str, data: bytes, contents: Contents) -> Fact:
     match kind_of(key):
         case Kind.JOURNAL:
             segment = parse(data, seq)
-            contents.check_body(segment.body, key)
-            return Fact(key, size, segment=segment.header, hash=segment.hash, body_bytes=len(segment.body))
+            named = contents.check_body(segment.body, key)
+            return Fact(key, size, segment=segment.header, hash=segment.hash, body_bytes=len(segment.body), named=named)
         case Kind.SNAPSHOTS:
             header, body, digest = unseal(data, key, Snapshot)
             if header.seq != seq or header.position.seq != seq:
                 raise Damaged(key, f"it says that it is the state after segment {header.seq}")
-            contents.check_body(body, key)
-            return Fact(key, size, snapshot=header, hash=digest, body_bytes=len(body))
+            named = contents.check_body(body, key)
+            return Fact(key, size, snapshot=header, hash=digest, body_bytes=len(body), named=named)
         case Kind.GC:
             boundary, _, digest = unseal(data, key, Boundary)
             if boundary.seq != seq:
