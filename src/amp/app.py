@@ -35,10 +35,11 @@ from amp.plane.peers import Peers
 from amp.server.app import build
 from amp.server.run import bind, serve
 from amp.settings import Settings
-from amp.store import blobs
+from amp.store import blobs, mounts
 from amp.store.memory import MemoryObjects
 from amp.store.objects import Objects
 from amp.store.open import open_store
+from amp.store.place import DirectoryStore
 from amp.store.probe import probe
 
 _LOG = logging.getLogger(__name__)
@@ -217,6 +218,9 @@ async def _arrive(settings: Settings, objects: Objects, clock: Clock, entropy: E
 async def _find_plane(settings: Settings, objects: Objects, clock: Clock, entropy: Entropy) -> founding.Founding:
     """Prove the store, and find its plane or found one. Raises: Invalid, Unavailable, naming what to do."""
     found = await _first_look(objects)
+    if isinstance(settings.store, DirectoryStore):  # only now: a look at a mount that hangs would hang
+        for warning in mounts.warnings(settings.store.path):
+            _LOG.warning("%s", warning)
     if found is None or found.probed != __version__:
         await probe(objects, entropy)
     if found is None:

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from amp.app import _find_plane
 from amp.cli.config import load, route_address
 from amp.cli.options import BROOKLYN, LAUNCHER, WEB
 from amp.ha.modes import HaMode, PersistMode
+from amp.kit.clock import SystemClock
 from amp.kit.errors import Invalid
+from amp.kit.ids import system_entropy
 from amp.kit.secret import Secret
 from amp.settings import CloudStore, DirectoryStore, Settings, User
+from amp.store import mounts
+from amp.store.file import DirectoryObjects
 
 Configure = Callable[..., Settings]
 
@@ -336,3 +341,18 @@ def test_a_directory_in_place_of_a_file(home: Path, user_home: Path) -> None:
 def test_not_a_home(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=f"not the home of an AMP server.*amp init {tmp_path}"):
         load(tmp_path, {})
+
+
+async def test_a_node_logs_what_of_its_mount_breaks_a_rule(
+    home: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = configure()
+    assert isinstance(settings.store, DirectoryStore)
+    table = home / "table"
+    table.write_text(f"1 0 0:1 / {settings.store.path} rw - nfs4 filer:/amp rw,hard\n")
+    monkeypatch.setattr(mounts, "_TABLE", table)
+    objects = DirectoryObjects(settings.store.path)
+    await _find_plane(settings, objects, SystemClock(), system_entropy)
+    await objects.close()
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith(f"{settings.store.path} (NFS, filer:/amp) is mounted without lookupcache=positive")

@@ -13,6 +13,7 @@ import pytest
 from amp.cli.main import run
 from amp.cli.store_place import HERE, Where, place_of, progress
 from amp.kit.secret import Secret
+from amp.store import mounts
 from amp.store.place import CloudStore
 from amp.store.segment import segment_key, snapshot_key
 from amp.testing.journals import small_plane
@@ -99,6 +100,23 @@ def test_verify_as_json(plane: Path, amp: Amp) -> None:
     (finding,) = said["findings"]
     assert (finding["key"], finding["level"]) == (segment_key(7), "missing")
     assert finding.keys() == {"key", "level", "what", "breaks", "remedy"}
+    assert said["warnings"] == []
+
+
+def test_verify_warns_of_a_mount_that_breaks_the_rules(
+    plane: Path, amp: Amp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "table").write_text(f"1 0 0:1 / {plane} rw - nfs4 filer:/amp rw,soft,lookupcache=pos\n")
+    monkeypatch.setattr(mounts, "_TABLE", tmp_path / "table")
+    code, out, _ = amp("store", "verify", plane)
+    first, last = out.splitlines()
+    assert (code, first) == (
+        0,
+        f"warning  {plane} (NFS, filer:/amp) is mounted soft: while the server is slow, writes end with an error that "
+        "may have been done; mount it hard.",
+    )
+    assert " is whole: " in last
+    assert len(json.loads(amp("store", "verify", plane, "-o", "json")[1])["warnings"]) == 1
 
 
 def test_verify_of_what_is_no_plane_is_unreadable(tmp_path: Path, amp: Amp) -> None:

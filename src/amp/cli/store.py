@@ -19,6 +19,7 @@ from amp.kit.clock import SystemClock
 from amp.kit.errors import AmpError, Invalid, Unavailable
 from amp.plane.contents import PlaneContents
 from amp.plane.replay import lost_blobs, replay
+from amp.store import mounts
 from amp.store.audit import judge, plane_of, summary
 from amp.store.facts import Survey
 from amp.store.findings import Finding, Report
@@ -46,7 +47,8 @@ def verify(store: str | None = None, /, *, deep: Deep = False, output: Output = 
         seen, report = run(_verify(place, deep))
     except AmpError as error:
         raise Unavailable(error.message, details=error.details) from None
-    _show(seen, report, output)
+    warnings = mounts.warnings(place.path) if isinstance(place, DirectoryStore) else []
+    _show(seen, report, warnings, output)
     return _CODES[report.verdict]
 
 
@@ -68,10 +70,12 @@ async def examine(objects: Objects, deep: bool = False) -> tuple[Survey, Report]
     return seen, report
 
 
-def _show(seen: Survey, report: Report, output: str) -> None:
+def _show(seen: Survey, report: Report, warnings: list[str], output: str) -> None:
     if output == "json":
-        show_json(_as_json(seen, report))
+        show_json({**_as_json(seen, report), "warnings": warnings})
         return
+    for warning in warnings:
+        print(f"warning  {warning}.")
     for finding in report.findings:
         print(line_of(finding))
     print(summary(seen, report))

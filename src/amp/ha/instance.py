@@ -14,9 +14,10 @@ import json
 import os
 from pathlib import Path
 
+from amp.store.mounts import mount_of
+
 _LOCAL = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "tmpfs", "overlay"))
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_MOUNTS = Path("/proc/self/mountinfo")
 
 
 class InstanceLock:
@@ -104,17 +105,6 @@ def _started(pid: int) -> str | None:
 
 
 def _is_local(path: Path) -> bool:
-    """Tell whether a path lies on a file system of this machine, by the longest mount point above it."""
-    try:
-        mounts = _MOUNTS.read_text().splitlines()
-        place = str(path.parent.resolve())
-    except OSError:
-        return False
-    best, kind = "", ""
-    for line in mounts:
-        left, _, right = line.partition(" - ")
-        point = left.split()[4]
-        inside = place == point or place.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, right.split()[0]
-    return kind in _LOCAL
+    """Tell whether a path lies on a file system of this machine."""
+    mount = mount_of(path.parent)
+    return mount is not None and mount.kind in _LOCAL
