@@ -277,11 +277,11 @@ class QueuePlane(FakePlane):
         super().__init__()
         self.queue: list[tuple[Sequence[AnyChange], asyncio.Future[int]]] = []
 
-    async def commit(self, changes: Sequence[AnyChange]) -> int:
+    def submit(self, changes: Sequence[AnyChange]) -> asyncio.Future[int]:
         if not self.leading:
             raise Fenced("this node does not lead")
         self.queue.append((changes, asyncio.get_running_loop().create_future()))
-        return await asyncio.shield(self.queue[-1][1])
+        return self.queue[-1][1]
 
     async def write(self, count: int = 1000) -> None:
         while self.queue and count:
@@ -289,7 +289,8 @@ class QueuePlane(FakePlane):
             changes, done = self.queue.pop(0)
             self.commits.append(list(changes))
             self._apply(changes)
-            done.set_result(self.seq)
+            if not done.done():
+                done.set_result(self.seq)
             await settle()
 
 

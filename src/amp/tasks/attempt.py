@@ -105,7 +105,10 @@ class Attempt:
         return await self._once_more(id, ended)
 
     async def _stopped(self, id: str) -> None:
-        """End it, because a client has cancelled it."""
+        """End it, because a client has cancelled it; a second cancel does not break that off."""
+        await self._office.through(self._stop(id))
+
+    async def _stop(self, id: str) -> None:
         ended = await self._act.stop(id)
         if ended.fate is Fate.NEVER:
             self._void(id, ended)

@@ -9,8 +9,9 @@ body must come to the same steps in the same order, and whatever it decides by, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +86,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What all runs of one leader share. `later`: does something beside them; `ended`: is told of each end."""
+    """What all runs of one leader share. `later`: does something beside them; `ended`: is told of each end.
+
+    `spawn`: begins work that ends with this office; None where that has ended.
+    """
 
     recorder: Recorder
     clock: Clock
@@ -95,7 +99,29 @@ class Office:
     model: Callable[[], Model]
     later: Callable[[Callable[[], Awaitable[None]]], None]
     ended: Callable[[TaskId], None]
+    spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
     live: dict[TaskId, Live] = field(default_factory=dict)
+
+    async def through(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Bring work to its end however often its task is cancelled meanwhile; only the end of this office ends it."""
+        problems: list[Exception] = []
+
+        async def kept() -> None:
+            try:
+                await work
+            except Exception as problem:  # noqa: BLE001 - raised again below
+                problems.append(problem)  # for whoever waits here; raised there it would end the office
+
+        job = self.spawn(kept(), "bring to its end")
+        if job is None:
+            work.close()
+            raise asyncio.CancelledError
+        while not job.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([job])
+        job.result()
+        if problems:
+            raise problems[0]
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
@@ -156,9 +182,24 @@ class Run:
     async def commit(self, changes: Sequence[AnyChange]) -> None:
         """Make Changes durable, with what was told before. Raises: Fenced, Unavailable."""
         told, then = list(self._pending.changes), list(self._pending.then)
-        if told or changes:
-            await self._office.recorder.commit([*told, *changes])
-        del self._pending.changes[: len(told)], self._pending.then[: len(then)]
+        sent = self._office.recorder.submit([*told, *changes]) if told or changes else None
+        try:
+            if sent is not None:
+                await asyncio.shield(sent)
+        except asyncio.CancelledError:
+            if sent is None:
+                raise
+            if not self.recalled:
+                sent.cancel()  # nobody asks any more how it went
+                raise
+            # It cannot be taken back: a client's cancel comes after it, or the story would be told twice.
+            await self._office.through(_of(sent))
+            self._told(told, then)
+            raise
+        self._told(told, then)
+
+    def _told(self, changes: Sequence[AnyChange], then: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        del self._pending.changes[: len(changes)], self._pending.then[: len(then)]
         for each in then:
             self._office.later(each)
 
@@ -322,7 +363,7 @@ class Run:
         except Fenced:
             raise
         except asyncio.CancelledError:
-            if self.recalled:
+            if self.recalled and not self._has_ended():
                 await self._end(CANCELLED, error="cancelled on request")
             raise
         except Interrupted as error:
@@ -361,6 +402,11 @@ class Run:
         else:
             await self.commit([*(self.at_end if status == COMPLETED else ()), ended])
 
+    def _has_ended(self) -> bool:
+        """True when the end was on its way as the cancel came: that end holds."""
+        known = self._office.model().tasks.get(self.task)
+        return known is not None and known.status != "running"
+
     def _left_over(self) -> Iterator[AnyChange]:
         """End what was recorded under way and what the body did not come to again."""
         now, model = self._office.now_ms(), self._office.model()
@@ -369,6 +415,10 @@ class Run:
             parts += [model.tasks[each] for each in part.children if each in model.tasks]
             if part.status == "running":
                 yield TaskEnded(part.id, INTERRUPTED, now, None, "left behind when its task went on under a new master")
+
+
+async def _of(sent: asyncio.Future[int]) -> None:
+    await sent
 
 
 def acts_under_way(model: Model, task: Task) -> set[TaskId]:

@@ -59,7 +59,7 @@ class Runner:
     ) -> None:
         self._entropy = entropy
         self._group = group
-        self._office = Office(recorder, clock, entropy, node, term, model, self._later, ended)
+        self._office = Office(recorder, clock, entropy, node, term, model, self._later, ended, self._spawn)
         self._live = self._office.live
         self._reserve = reserve
         self._sleep = sleep

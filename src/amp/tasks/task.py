@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,6 +22,10 @@ class Recorder(Protocol):
 
     async def commit(self, changes: Sequence[AnyChange]) -> int:
         """Make these Changes durable as one and apply them. Raises: Fenced, Unavailable."""
+        ...
+
+    def submit(self, changes: Sequence[AnyChange]) -> asyncio.Future[int]:
+        """Begin what `commit` does, and do not wait. Raises, at once or by the future: as `commit`."""
         ...
 
     def may_act(self) -> bool:

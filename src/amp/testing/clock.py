@@ -45,7 +45,7 @@ class FakeClock:
         await settle()
 
 
-async def settle(turns: int = 50) -> None:
+async def settle(turns: int = 200) -> None:
     """Let what is ready to run do so; what waits for the outside world does not get on by it."""
     for _ in range(turns):
         await asyncio.sleep(0)
