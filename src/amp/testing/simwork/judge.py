@@ -50,6 +50,7 @@ class Judge:
         self.trouble = Trouble()
         self.count: Counter[str] = Counter()
         self.begun: dict[str, Begun] = {}
+        self.applications: dict[str, str] = {}  # by name, the id of each that was ever deployed
         self.running: set[str] = set()
         self._nodes = nodes
         self._parts: Parts[c.AnyChange] = Parts()
@@ -57,6 +58,7 @@ class Judge:
         self._steps: dict[str, c.StepStarted] = {}
         self._tries: dict[TaskId, list[str]] = {}
         self._voided: set[str] = set()
+        self._recalled: dict[TaskId, int] = {}  # in which term
         self._newest: dict[str, int] = {}  # entity -> term of its last command
         self._ever: set[tuple[str, ...]] = set()  # tasks, entities and values of sensors that were ever written
 
@@ -77,24 +79,37 @@ class Judge:
         ended = [(each.id, each.status) for each in changes if isinstance(each, c.TaskEnded)]
         for task, status in ended:
             known = self.model.tasks.get(task)
-            if known is not None and known.status not in ("running", status):
+            # A cancellation may come while the end is on its way; what came first holds.
+            if known is not None and known.status not in ("running", status) and status != "cancelled":
                 self.fail(f"task {_shown(known)} ended as {known.status} and later as {status}")
         for change in changes:
             if isinstance(change, c.StepEnded) and change.id in self.running and not self._lost_sight(change.id):
                 self.fail(f"command {change.id} is told to be {change.status}, and it still runs")
-            self._note(change)
+            self._note(change, segment.header.term)
             self.model.apply(change)
         self._in_order(changes)
 
-    def _note(self, change: c.AnyChange) -> None:
+    def _note(self, change: c.AnyChange, term: int) -> None:
         match change:
             case c.StepStarted() if change.kind != PURE:
                 self._steps[change.id] = change
                 self._tries.setdefault(change.task, []).append(change.id)
+            case c.TaskRecalled():
+                self._ever.add(("cancelled", change.id))
+                self._recalled.setdefault(change.id, term)
+            case c.TaskEnded() if change.status == "completed" and self._recalled.get(change.id, term) < term:
+                self.fail(f"task {change.id} was cancelled in term {self._recalled[change.id]}, and is completed")
             case c.SensorSet():
                 self._ever.add((change.entity, change.name, str(change.value)))
-            case c.TaskStarted() | c.EntityAdded():
+            case c.EntityAdded() if change.parent is None:
                 self._ever.add((change.id,))
+                if change.name in self.applications:
+                    self.fail(f"application {change.name} was deployed twice")
+                self.applications[change.name] = change.id
+            case c.TaskStarted():
+                if change.parent is None and (change.user,) in self._ever and change.id not in self.model.tasks:
+                    self.fail(f"request {change.user} was done twice: {change.name}")
+                self._ever |= {(change.id,), (change.user,)} if change.parent is None else {(change.id,)}
             case c.TaskResumed():
                 self.count["resumed"] += 1
             case _:
@@ -189,10 +204,6 @@ class Judge:
         self.count["acked"] += 1
         if proof not in self._ever:
             self.fail(f"acknowledged, and not in the journal: {what}")
-
-    def was_written(self, id: str) -> bool:
-        """Tell whether an entity or task was ever written."""
-        return (id,) in self._ever
 
     # ---- the end
 

@@ -6,9 +6,12 @@ A kill abandons it: nothing of it runs any more, its requests may still land. A 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
 
 from amp.entities.types import standard_registry
 from amp.ha.machine import Identity, Machine
@@ -19,7 +22,12 @@ from amp.model.entity import Location
 from amp.plane.door import Door
 from amp.plane.leader import Leader
 from amp.plane.node import PlaneNode
+from amp.plane.receipts import Receipt
+from amp.plane.views import HaStatus
 from amp.remote.machine import Machine as RemoteMachine
+from amp.server.entitlements import LEVELS
+from amp.server.repeats import Repeats
+from amp.server.routing import Call
 from amp.testing.simwork.hands import Hands
 from amp.testing.simwork.loop import Loop
 from amp.testing.simwork.objects import Link, Store
@@ -83,6 +91,7 @@ class Node:
         self.door = Door(
             self.plane, self.plane.journaling, registry, host.clock, world.entropy, lambda: self.plane.leader
         )
+        self._repeats = Repeats(self.plane)
         self._life: asyncio.Task[None] | None = None
         self._lost: dict[int, Callable[[], None]] = {}
 
@@ -134,6 +143,16 @@ class Node:
 
         self.loop.create_task(client())
 
+    async def once(self, key: str, request: Callable[[Receipt | None], Awaitable[Any]]) -> str:
+        """Do a request with a key, as the server does; answers its words, also when they were said before."""
+
+        async def handle(call: Call) -> Response:
+            await request(call.receipt_for(lambda model, done: Response(_words(done))))
+            return Response()
+
+        response = await self._repeats.answer(_call(key, self.plane.ha), key, ("requests",), handle)
+        return bytes(response.body).decode()
+
     def problems(self) -> list[str]:
         """Answer what went wrong in it as it should in no node."""
         found = [f"{each.get('message')}: {each.get('exception')!r}" for each in self.loop.odd]
@@ -155,3 +174,11 @@ class Node:
             self._about_to(self, target, name, what, send)
 
         return Hands(target, self.loop, about_to, lambda: target.name in self.cut_off), base
+
+
+def _call(key: str, status: Callable[[], HaStatus]) -> Call:
+    return Call("POST", {}, QueryParams(""), {}, b"", "", "", key, LEVELS["root"], None, status, "http", "amp", False)
+
+
+def _words(done: Any) -> str:
+    return " ".join(done) if isinstance(done, tuple) else str(done)

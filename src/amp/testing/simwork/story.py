@@ -9,14 +9,11 @@ import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from amp.ha.events import ModeAsked
 from amp.ha.modes import HaMode
-from amp.kit.errors import AmpError, Conflict
-from amp.kit.ids import EntityId, TaskId
 from amp.plane import snapshots
-from amp.testing.simwork.blueprints import blueprint
+from amp.testing.simwork.clients import Clients
 from amp.testing.simwork.judge import Broken, Judge
 from amp.testing.simwork.node import Host, Node
 from amp.testing.simwork.objects import Faults, Store
@@ -30,7 +27,7 @@ QUIET = 4.0
 #: Segments after which a leader saves its state, in some stories: so few that standbys come to load one.
 SOON = 40
 _KINDS = (
-    "kill", "kill", "freeze", "freeze", "stop", "promote", "cut", "store", "store", "down", "reboot", "lose",
+    "kill", "kill", "freeze", "freeze", "stop", "promote", "lapse", "cut", "store", "store", "down", "reboot", "lose",
     "unreached",
 )  # fmt: skip
 
@@ -68,7 +65,7 @@ class Story:
             for i in range(rng.choice([2, 2, 3]))
         ]  # fmt: skip
         self.storming = True
-        self.applications: list[str] = []
+        self.clients = Clients(self.world, self.judge, list(self.targets), self._leader)
         self.wild = rng.choice([0.0, 0.004, 0.02])  # how often a node is struck just as it acts
 
     def play(self) -> Outcome:
@@ -96,18 +93,19 @@ class Story:
             self.nodes.append(self._run_of(host))
             self.world.after(self.rng.uniform(0.0, 1.0), self.nodes[host].start)
         for number in range(self.rng.choice([2, 3, 4])):
-            self.world.after(self.rng.uniform(1.0, STORM * 0.7), self._deployer(f"app{number}"))
-        self.world.after(2.0, self._write)
-        self.world.after(3.0, self._client)
+            self.clients.deploy(f"app{number}", self.rng.uniform(1.0, STORM * 0.7))
+        self.world.after(2.0, self.clients.write)
+        self.world.after(3.0, self.clients.act)
         self.world.after(self.rng.uniform(2.0, 6.0), self._trouble)
         self._until(STORM)
         self._clear_up()
         quiet_since = self.world.time
         while self.world.time < STORM + CALM and self.world.time - quiet_since < QUIET:
             self._until(self.world.time + 1.0)
-            waiting = len(self.applications) > len(self._there()) or self._leader() is None
-            if waiting or self.judge.unfinished():
+            if self.clients.waiting or self._leader() is None or self.judge.unfinished():
                 quiet_since = self.world.time
+        if self.clients.waiting:
+            self._broken(f"{self.clients.waiting} requests are not answered {CALM:g} s after the trouble")
         if self.judge.unfinished():
             self._broken(f"still under way {CALM:g} s after the trouble: {', '.join(self.judge.unfinished()[:5])}")
         self._judge_nodes()
@@ -152,11 +150,12 @@ class Story:
         host = self.hosts.index(node.host)
         self.world.after(self.rng.uniform(0.3, 8.0), lambda: self._return(host))
 
-    def _freeze(self, node: Node) -> None:
+    def _freeze(self, node: Node, seconds: float | None = None) -> None:
         if node.loop.frozen or not node.alive:
             return
         node.loop.freeze()
-        seconds = self.rng.choice([self.rng.uniform(0.1, 3.0), self.rng.uniform(2.0, 15.0)])
+        if seconds is None:
+            seconds = self.rng.choice([self.rng.uniform(0.1, 3.0), self.rng.uniform(2.0, 15.0)])
 
         def thaw() -> None:
             if node.alive:
@@ -240,6 +239,14 @@ class Story:
         elif kind == "promote":
             heir = self.rng.choice(self.nodes)
             heir.loop.call_soon(heir.plane.elector.tell, ModeAsked(HaMode.MASTER))
+        elif kind == "lapse":
+            # Nobody is there to take over: its lease runs out, and is renewed.
+            for other in self.nodes:
+                if other is not victim and other.alive:
+                    self._freeze(other, 1.5 * victim.host.timeout)
+            victim.link.cut = True
+            cut = self.rng.uniform(0.7, 1.3) * victim.host.timeout
+            self.world.after(cut, lambda: setattr(victim.link, "cut", False))
         elif kind == "cut":
             victim.link.cut = True
             self.world.after(self.rng.uniform(0.5, 8.0), lambda: setattr(victim.link, "cut", False))
@@ -266,93 +273,12 @@ class Story:
         self.world.after(seconds, lambda: node.cut_off.discard(target))
 
     def _clear_up(self) -> None:
-        self.storming = False
+        self.storming = self.clients.busy = False
         self.store.faults = Faults()
         for node in self.nodes:
             node.link.cut = False
             if node.alive and node.loop.frozen:
                 node.thaw()
-
-    # ---- clients
-
-    def _there(self) -> list[str]:
-        return [name for name in self.applications if self.judge.was_written(name)]
-
-    def _deployer(self, name: str) -> Callable[[], None]:
-        text = blueprint(self.rng, name, list(self.targets))
-        self.applications.append(name)
-
-        def answered(answer: Any) -> None:
-            if isinstance(answer, Conflict):
-                return  # an earlier try has done it
-            if answer is None or isinstance(answer, AmpError):
-                self.world.after(0.5, deploy)  # with the same id: it cannot be done twice
-                return
-            self.judge.acked(f"deployment of {name}", answer[1])
-
-        def deploy() -> None:
-            leader = self._leader()
-            if leader is None:
-                self.world.after(0.5, deploy)
-            else:
-                leader.ask(leader.door.deploy(text, user="somebody", app_id=name), answered)
-
-        return deploy
-
-    def _write(self) -> None:
-        if not self.storming:
-            return
-        self.world.after(self.rng.uniform(0.2, 1.5), self._write)
-        leader, there = self._leader(), self._there()
-        if leader is None or not there:
-            return
-        name, value = self.rng.choice(there), str(self.world.number())
-
-        def answered(answer: Any) -> None:
-            if answer is not None and not isinstance(answer, AmpError):
-                self.judge.acked(f"sensor {value} of {name}", name, "told", value)
-
-        async def ask() -> str:
-            await leader.door.set_sensors(EntityId(name), {"told": value})
-            return value
-
-        leader.ask(ask(), answered)
-
-    def _client(self) -> None:
-        """Do something to an application, now and then."""
-        if not self.storming:
-            return
-        self.world.after(self.rng.uniform(2.0, 12.0), self._client)
-        leader, there = self._leader(), self._there()
-        if leader is None or not there:
-            return
-        name = self.rng.choice(there)
-        entities = [each for each in self.judge.model.entities.values() if each.application == name and each.parent]
-        if not entities:
-            return
-        what = self.rng.choice(["restart", "restart", "populateServiceNotUpDiagnostics", "stop", "cancel", "delete"])
-        self.judge.count[f"client {what}"] += 1
-        if what in ("stop", "cancel", "delete", "restart"):
-            self.judge.trouble.touched.add(name)
-        entity = self.rng.choice(entities).id
-        if what == "cancel":
-            running = [
-                each.id for each in self.judge.model.tasks.values()
-                if each.status == "running" and each.entity in (name, entity)
-            ]  # fmt: skip
-            if running:
-                leader.ask(leader.door.cancel_task(self.rng.choice(running)), lambda answer: None)
-        elif what == "delete":
-            self._acked(leader, f"deletion of {name}", leader.door.delete_application(EntityId(name), user="somebody"))
-        else:
-            self._acked(leader, f"{what} of {entity}", leader.door.invoke(entity, what, {}, user="somebody"))
-
-    def _acked(self, leader: Node, what: str, request: Any) -> None:
-        def answered(answer: TaskId | AmpError | None) -> None:
-            if isinstance(answer, str):
-                self.judge.acked(what, answer)
-
-        leader.ask(request, answered)
 
 
 class _Watch(logging.Handler):

@@ -73,6 +73,7 @@ class Target:
         self.terms: dict[str, int] = {}
         self.processes: dict[int, Process] = {}
         self._pids = 1000
+        self._busy = world.rng.choice([0.03, 0.2])  # how often one of its processes has to wait for its turn
 
     # ---- what is done on it, each in a moment
 
@@ -227,7 +228,7 @@ class Target:
     def _later(self, do: Callable[[], None], process: Process | None = None, pause: float = 0.0) -> None:
         """Do something soon, if the process is still there, and the machine was not restarted meanwhile."""
         boots, rng = self.boots, self.world.rng
-        delay = rng.expovariate(1 / 0.003) if rng.random() < 0.95 else rng.uniform(0.0, 3.0)
+        delay = rng.uniform(0.0, 3.0) if rng.random() < self._busy else rng.expovariate(1 / 0.003)
 
         def then() -> None:
             alive = process is None or self.processes.get(process.pid) == process
