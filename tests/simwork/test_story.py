@@ -42,8 +42,8 @@ def test_a_seed_replays_exactly() -> None:
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_planted_bugs_are_caught(name: str) -> None:
     bug = PLANTED[name]
-    code, said = play("--seeds", str(bug.seeds), "--planted", name)
-    assert code == 1, f"{bug.what}: not caught in {bug.seeds} seeds"
+    code, said = play("--seeds", str(bug.seeds), "--first", str(bug.first), "--planted", name)
+    assert code == 1, f"{bug.what}: not caught in {bug.seeds} seeds from {bug.first} on"
     replay = re.search(r"^replay: python -m amp.testing.simwork --seeds 1 --first (\d+) --planted [a-z-]+$", said, re.M)
     assert replay is not None, said
     assert said.startswith(f"seed {replay[1]}, ")

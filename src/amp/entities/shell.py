@@ -49,18 +49,19 @@ class Shell:
         self._cwd = cwd
         self._limit = limit
         self._streams = follow.Streams()
+        self._unheard = ""  # why nobody knows whether it was begun
         self.traits = Traits(host=at.machine.host, turn=turn, env=shown(at.setup.env), on_interrupt=on_interrupt)
 
     async def begin(self, id: str) -> None:
         """Begin it under this id; what a try before it wrote is none of its output."""
-        self._streams = follow.Streams()
+        self._streams, self._unheard = follow.Streams(), ""
         await self._reached(lambda: self._around.contact(self._at.machine, self._at.base))
         command = Command(id, self._around.plane, self._around.term, self._script, self._at.setup.env, self._cwd)
         self._run.may_act()
         try:
             await self._at.machine.start_command(command)
-        except Unavailable:
-            pass  # it may have begun: the verdict tells, to whoever follows it
+        except Unavailable as problem:
+            self._unheard = problem.message  # it may have begun: the verdict tells, to whoever follows it
 
     async def resolve(self, id: str, step: Step) -> Fate:
         """Find out whether it began; if that was not decided, it never does."""
@@ -129,7 +130,8 @@ class Shell:
         if progress.standing is Standing.VOID:
             if progress.term > self._around.term:
                 raise Fenced(f"a master of term {progress.term} acts on this machine: the command was not begun")
-            return Ended(Fate.NEVER, why="the command could not be begun: is the disk of its machine full?")
+            why = self._unheard or "is the disk of its machine full?"
+            return Ended(Fate.NEVER, why=f"the command could not be begun: {why}")
         why = ""
         if progress.standing is Standing.UNKNOWN:
             why = "its machine was restarted" if progress.rebooted else "its process is gone and left no exit code"

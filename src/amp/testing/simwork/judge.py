@@ -258,6 +258,8 @@ class Judge:
             return True
         if self.trouble.reboots and any(each.name.startswith("check-running") for each in below):
             return True
+        if self.trouble.reboots and "could not be begun" in (task.error or ""):
+            return True  # its wrapper died at the door: it never ran, and is not tried again
         return "does not answer" in (task.error or "") and bool(self.trouble.reboots or self.trouble.cuts)
 
     def _reason(self, step: Step) -> bool:

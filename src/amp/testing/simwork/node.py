@@ -113,6 +113,7 @@ class Node:
     def start(self) -> None:
         """Begin."""
         self._life = self.loop.create_task(self.plane.run())
+        self._life.add_done_callback(lambda done: self.kill())  # its process ends, and connections with it
 
     def kill(self) -> None:
         """End as by kill -9."""
