@@ -49,6 +49,7 @@ class Parent:
         """Stop all children; an application is forgotten then. Raises: AmpError."""
         await self.stop_children()
         if self._entity().is_application:
+            await self._run.have_to_itself(each.id for each in self._around.model().descendants(self._id))
             self._run.at_end += removal(self._around.model(), self._id)
         else:
             self._run.at_end += self._changes({state.PROBLEMS: {}, **self._meant("STOPPED")})

@@ -90,6 +90,7 @@ def _forget(around: Surroundings, order: Order) -> Body:
                 await run.step(stop, lambda part: Parent(around, part, parts).stop_children())
             else:
                 await run.step(stop, body(around, stop))
+        await run.have_to_itself(each.id for each in around.model().descendants(entity.id))
         run.at_end += removal(around.model(), entity.id)
 
     return run

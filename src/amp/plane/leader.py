@@ -180,6 +180,8 @@ class Leader:
         for id in polled:
             self._feeds.watch(id, self._period(model, id))
         self._settle(id for id in parents if id is not None)
+        if self._runner is not None and any(isinstance(each, c.EntityRemoved) for each in changes):
+            self._runner.cancel_gone()
 
     async def _sweeping(self) -> None:
         """Look at all entities, on entry and after each gap, while others have their turns."""

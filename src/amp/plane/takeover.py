@@ -53,6 +53,8 @@ class Takeover:
             if task.id in going_on:
                 changes.append(c.TaskResumed(task.id, self._node, self._term, now))
             else:
+                steps = [step.id for step in task.steps if step.status == "running"]
+                changes += [c.StepEnded(task.id, step, INTERRUPTED, now) for step in steps]
                 changes.append(c.TaskEnded(task.id, INTERRUPTED, now, None, self._why(task)))
         changes += self._left_half_way({task.entity for task in under_way if task.id in going_on})
         if not changes:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Conflict, Fenced, Internal, Invalid
-from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
+from amp.kit.ids import EntityId, Entropy, NodeId, TaskId, Term, random_id
 from amp.model.changes import AnyChange, StepEnded, StepStarted, TaskEnded, TaskStarted
 from amp.model.entity import Task
 from amp.model.model import Model
@@ -311,6 +311,19 @@ class Run:
             for run, _ in runs:
                 if not run._live.begun:
                     self._never_begun(run)
+
+    async def have_to_itself(self, entities: Iterable[EntityId]) -> None:
+        """End what else runs on these entities, and wait until it has: they are about to be forgotten."""
+        among, own = set(entities), self._live.top()
+        others = [
+            live
+            for live in self._office.live.values()
+            if live.order.entity in among and live.order.effector is not None and live.top() is not own
+        ]
+        for live in others:
+            live.whole().cancel()
+        for live in others:
+            await live.done.wait()
 
     def _recall(self, order: Order) -> Task | None:
         """Answer the part that was recorded for an order and not yet come to, None for one that is new."""

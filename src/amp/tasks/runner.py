@@ -111,6 +111,14 @@ class Runner:
         live.cancel()
         return True
 
+    def cancel_gone(self) -> None:
+        """End what runs on entities that are not there any more: it was begun while they were being forgotten."""
+        model = self._office.model()
+        for task, live in list(self._live.items()):
+            known = model.tasks.get(task)
+            if live.order.entity not in model.entities and known is not None and known.status == "running":
+                live.whole().cancel()
+
     def close(self) -> None:
         """Let go of everybody who waits, once the group is cancelled: this node tells no more ends."""
         for live in self._live.values():
