@@ -119,6 +119,7 @@ class Office:
         while not job.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([job])
+        work.close()  # where the office ended before it was begun
         job.result()
         if problems:
             raise problems[0]
