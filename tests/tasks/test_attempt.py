@@ -192,6 +192,34 @@ async def test_a_cancelled_task_ends_its_act_and_keeps_what_it_said(plane: FakeP
     assert (task.status, tries(task), task.steps[0].stdout) == ("cancelled", [("cancelled", 1)], "cut")
 
 
+async def test_a_second_cancel_does_not_break_off_the_first(plane: FakePlane) -> None:
+    slow = asyncio.Event()
+
+    class SlowToStop(FakeAct):
+        async def stop(self, id: str) -> Ended:
+            await slow.wait()
+            return await super().stop(id)
+
+    act = SlowToStop(plane, ends=[])
+
+    async def body(run: Run) -> None:
+        await run.act(act)
+
+    async with asyncio.TaskGroup() as group:
+        runner = Runner(
+            plane, FakeClock(), seeded_entropy(), group, node=NodeId("n1"), term=Term(1), model=lambda: plane.model
+        )
+        id = await runner.begin(Order(E, "work"), body)
+        await settle()
+        for _ in range(2):
+            runner.cancel(id)
+            await settle()
+        assert "stop" not in act.did
+        slow.set()
+    task = plane.model.tasks[id]
+    assert (task.status, tries(task)) == ("cancelled", [("cancelled", 1)])
+
+
 async def test_a_cancelled_act_that_never_began_stays_void(plane: FakePlane) -> None:
     """Its request may still be on its way to the machine: what says that it is void must not be removed."""
     act = FakeAct(plane, ends=[], stopped=Ended(Fate.NEVER, why="it never began"))

@@ -10,7 +10,7 @@ import pytest
 
 from amp.kit.errors import Conflict, Fenced, Invalid, Unavailable
 from amp.kit.ids import EntityId, NodeId, TaskId, Term
-from amp.model.changes import AnyChange, EntityAdded, SensorSet, TaskEnded, TaskStarted
+from amp.model.changes import AnyChange, EntityAdded, EntityRemoved, SensorSet, TaskEnded, TaskStarted
 from amp.model.entity import Task
 from amp.tasks.runner import Body, Run, Runner
 from amp.tasks.task import Order
@@ -294,6 +294,120 @@ class QueuePlane(FakePlane):
             await settle()
 
 
+def queued(plane: QueuePlane, clock: FakeClock, group: asyncio.TaskGroup) -> Runner:
+    return Runner(
+        plane, clock, seeded_entropy(), group, node=NodeId("n"), term=Term(4), model=lambda: plane.model,
+        sleep=clock.sleep,
+    )  # fmt: skip
+
+
+async def begun_in(plane: QueuePlane, runner: Runner, body: Body) -> TaskId:
+    beginning = asyncio.create_task(runner.begin(Order(E, "whole", effector="start"), body))
+    await settle()
+    await plane.write(1)
+    return await beginning
+
+
+async def test_a_cancel_that_comes_after_the_end_changes_nothing() -> None:
+    plane = QueuePlane()
+
+    async def quick(run: Run) -> None: ...
+
+    async with asyncio.TaskGroup() as group:
+        runner = queued(plane, FakeClock(), group)
+        task = await begun_in(plane, runner, quick)
+        assert [type(change) for change in plane.queue[0][0]] == [TaskEnded]  # on its way
+        assert runner.cancel(task)
+        await settle()
+        await plane.write()
+    ends = [each for commit in plane.commits for each in commit if isinstance(each, TaskEnded)]
+    assert [each.status for each in ends] == ["completed"]
+
+
+async def test_a_stop_does_not_begin_beside_what_a_lapse_of_the_lease_has_stopped() -> None:
+    plane, clock = QueuePlane(), FakeClock()
+    plane.model.apply(EntityAdded(E, "t", "e", E))
+    go = asyncio.Event()
+
+    async def acts(run: Run) -> None:
+        await go.wait()
+        run.may_act()
+        await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        runner = queued(plane, clock, group)
+        task = await begun_in(plane, runner, acts)
+        plane.leading = False
+        go.set()
+        await settle()
+        with pytest.raises(Fenced):
+            await runner.recall([E], frozenset(["start"]))
+        plane.leading = True
+        recall = asyncio.create_task(runner.recall([E], frozenset(["start"])))
+        await settle()
+        assert not recall.done()
+        for _ in range(3):
+            await clock.advance(1)
+            await plane.write()
+        await recall
+    assert plane.model.tasks[task].status == "cancelled"
+
+
+async def test_a_lapse_in_the_middle_of_a_cancel_is_told_to_who_waits_for_the_end() -> None:
+    plane, clock = QueuePlane(), FakeClock()
+    lapses = True
+
+    async def stops(run: Run) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            plane.leading = not lapses
+
+    async with asyncio.TaskGroup() as group:
+        runner = queued(plane, clock, group)
+        task = await begun_in(plane, runner, stops)
+        with pytest.raises(Fenced):
+            await runner.recall([E], None)
+        assert plane.model.tasks[task].status == "running"
+        lapses, plane.leading = False, True
+        recall = asyncio.create_task(runner.recall([E], None))
+        for _ in range(3):
+            await clock.advance(1)
+            await plane.write()
+        await recall
+    assert plane.model.tasks[task].status == "cancelled"
+
+
+async def test_what_is_forgotten_is_nobody_elses_work() -> None:
+    plane, clock = QueuePlane(), FakeClock()
+    plane.model.apply(EntityAdded(E, "t", "e", E))
+    quiet = asyncio.Event()
+
+    async def waits(run: Run) -> None:
+        await asyncio.Event().wait()
+
+    async def removes(run: Run) -> None:
+        await run.have_to_itself([E])
+        quiet.set()
+
+    async with asyncio.TaskGroup() as group:
+        runner = queued(plane, clock, group)
+        other = await begun_in(plane, runner, waits)
+        await begun_in(plane, runner, removes)
+        await settle()
+        assert not quiet.is_set()
+        await plane.write()
+        assert quiet.is_set()
+        assert plane.model.tasks[other].status == "cancelled"
+        late = await begun_in(plane, runner, waits)
+        await plane.write()
+        plane.model.apply(EntityRemoved(E))
+        runner.cancel_gone()
+        await settle()
+        await plane.write()
+    assert plane.model.tasks[late].status == "cancelled"
+
+
 async def test_what_stopped_goes_on_from_behind_what_it_had_told() -> None:
     """Its last words were on their way when the lease lapsed: said twice, they would leave a part that never ends."""
     plane = QueuePlane()
@@ -316,10 +430,7 @@ async def test_what_stopped_goes_on_from_behind_what_it_had_told() -> None:
         run.may_act()
 
     async with asyncio.TaskGroup() as group:
-        run = Runner(
-            plane, clock, seeded_entropy(), group, node=NodeId("n"), term=Term(4), model=lambda: plane.model,
-            sleep=clock.sleep,
-        )  # fmt: skip
+        run = queued(plane, clock, group)
         begun = asyncio.create_task(run.begin(Order(E, "whole"), body))
         await settle()
         await plane.write(1)

@@ -126,18 +126,7 @@ class Leader:
 
     async def recall(self, entities: Iterable[EntityId], effectors: frozenset[str] | None = None) -> None:
         """Cancel what runs on these entities (`effectors` None: everything), and wait until it has ended."""
-        runner = await self._office()
-        among = set(entities)
-        tasks = [
-            task
-            for task, order in runner.running().items()
-            if order.entity in among
-            and (order.effector in effectors if effectors is not None else order.effector is not None)
-        ]
-        for task in tasks:
-            runner.cancel(task)
-        for task in tasks:
-            await runner.wait(task, None)
+        await (await self._office()).recall(entities, effectors)
 
     async def wait(self, task: TaskId, timeout: float | None) -> bool:
         """Wait until a task that runs here has ended; False after `timeout` seconds."""

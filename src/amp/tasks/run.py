@@ -102,6 +102,20 @@ class Office:
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
     live: dict[TaskId, Live] = field(default_factory=dict)
 
+    async def recall(self, tasks: Sequence[TaskId]) -> None:
+        """Cancel these, what they are parts of with them, and wait until they have ended.
+
+        Raises: Fenced, where the lease lapsed meanwhile: they have only stopped, and will go on.
+        """
+        lives = [self.live[task] for task in tasks if task in self.live]
+        for live in lives:
+            live.whole().cancel()
+        for live in lives:
+            await live.done.wait()
+        known = self.model().tasks
+        if any(task in known and known[task].status == "running" for task in tasks):
+            raise Fenced("the lease of this node lapsed before what runs here was cancelled")
+
     async def through(self, work: Coroutine[Any, Any, Any]) -> None:
         """Bring work to its end however often its task is cancelled meanwhile; only the end of this office ends it."""
         problems: list[Exception] = []
@@ -317,14 +331,14 @@ class Run:
         """End what else runs on these entities, and wait until it has: they are about to be forgotten."""
         among, own = set(entities), self._live.top()
         others = [
-            live
-            for live in self._office.live.values()
+            task
+            for task, live in self._office.live.items()
             if live.order.entity in among and live.order.effector is not None and live.top() is not own
         ]
-        for live in others:
-            live.whole().cancel()
-        for live in others:
-            await live.done.wait()
+        known = self._office.model().running_tasks()
+        if any(each.entity in among and each.effector and each.id not in self._office.live for each in known):
+            raise Fenced("something else on these entities has stopped for a lapsed lease, and will go on")
+        await self._office.recall(others)
 
     def _recall(self, order: Order) -> Task | None:
         """Answer the part that was recorded for an order and not yet come to, None for one that is new."""

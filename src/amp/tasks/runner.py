@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from amp.kit.clock import Clock
 from amp.kit.errors import AmpError, Fenced, Unavailable
-from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
+from amp.kit.ids import EntityId, Entropy, NodeId, TaskId, Term, random_id
 from amp.model.changes import AnyChange, TaskStarted
 from amp.model.entity import Task
 from amp.model.model import Model
@@ -110,6 +110,21 @@ class Runner:
             return False
         live.cancel()
         return True
+
+    async def recall(self, entities: Iterable[EntityId], effectors: frozenset[str] | None) -> None:
+        """Cancel these effectors (None: all) on these entities, and wait until they have ended. Raises: Fenced."""
+        while self._parked:
+            if not self._office.recorder.may_act():
+                raise Fenced("the lease of this node has lapsed: what runs here has stopped until it is valid again")
+            await self._sleep(_LAPSE)  # what has stopped is about to go on, and cannot be cancelled until then
+        among = set(entities)
+        found = [
+            task
+            for task, live in self._live.items()
+            if live.order.entity in among
+            and (live.order.effector in effectors if effectors is not None else live.order.effector is not None)
+        ]
+        await self._office.recall(found)
 
     def cancel_gone(self) -> None:
         """End what runs on entities that are not there any more: it was begun while they were being forgotten."""
