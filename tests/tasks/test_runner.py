@@ -386,7 +386,10 @@ async def test_what_is_forgotten_is_nobody_elses_work() -> None:
     async def waits(run: Run) -> None:
         await asyncio.Event().wait()
 
+    async def quick(run: Run) -> None: ...
+
     async def removes(run: Run) -> None:
+        await run.step(Order(E, "stop", effector="stop"), quick)  # its end goes with the next commit
         await run.have_to_itself([E])
         quiet.set()
 
@@ -395,6 +398,7 @@ async def test_what_is_forgotten_is_nobody_elses_work() -> None:
         other = await begun_in(plane, runner, waits)
         await begun_in(plane, runner, removes)
         await settle()
+        await plane.write(1)
         assert not quiet.is_set()
         await plane.write()
         assert quiet.is_set()

@@ -335,8 +335,14 @@ class Run:
             for task, live in self._office.live.items()
             if live.order.entity in among and live.order.effector is not None and live.top() is not own
         ]
-        known = self._office.model().running_tasks()
-        if any(each.entity in among and each.effector and each.id not in self._office.live for each in known):
+        model = self._office.model()
+        stopped = [
+            each
+            for each in model.running_tasks()
+            if each.entity in among and each.effector is not None and each.id not in self._office.live
+        ]
+        whole = _whole_of(model, self.task)
+        if any(_whole_of(model, each.id) != whole for each in stopped):  # ends of its own parts are on their way
             raise Fenced("something else on these entities has stopped for a lapsed lease, and will go on")
         await self._office.recall(others)
 
@@ -447,6 +453,13 @@ class Run:
 
 async def _of(sent: asyncio.Future[int]) -> None:
     await sent
+
+
+def _whole_of(model: Model, task: TaskId) -> TaskId:
+    known = model.tasks.get(task)
+    while known is not None and known.parent is not None:
+        task, known = known.parent, model.tasks.get(known.parent)
+    return task
 
 
 def acts_under_way(model: Model, task: Task) -> set[TaskId]:
