@@ -14,7 +14,9 @@ from amp.kit.errors import Invalid, Unavailable
 from amp.kit.ids import Entropy, nonce
 from amp.store.objects import Objects, Outcome
 
-_CREATORS = 4
+#: So many creators want each of so many keys at once. One key alone let a store pass that looks first and writes then,
+#: every second time.
+_KEYS, _CREATORS = 8, 4
 _PAUSE = 0.1  # seconds between two attempts whose outcome is unknown
 _WHAT_TO_DO = (
     "Two nodes could both lead on such a store and lose data, so AMP will not use it. Use a store with conditional "
@@ -86,14 +88,19 @@ class _Trial:
         await self._objects.put(key, self._body("reach"))
 
     async def _race(self) -> None:
-        """Let several creators want one key at once; exactly one may win, and its bytes must be there."""
-        key = f"{self._prefix}-race"
-        bodies = [self._body(f"creator {number}") for number in range(_CREATORS)]
+        """Let several creators want one key at once, and that with several keys."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._create(key, body)) for body in bodies]
+                for number in range(_KEYS):
+                    group.create_task(self._race_for(f"{self._prefix}-race{number}"))
         except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            raise _first(failures) from None
+
+    async def _race_for(self, key: str) -> None:
+        """Let several creators want one key at once; exactly one may win, and its bytes must be there."""
+        bodies = [self._body(f"creator {number}") for number in range(_CREATORS)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._create(key, body)) for body in bodies]
         winners = [body for body, task in zip(bodies, tasks, strict=True) if task.result()]
         if len(winners) != 1:
             raise self._broken(
@@ -135,3 +142,11 @@ class _Trial:
 
     def _broken(self, what: str) -> Invalid:
         return Invalid(f"{self._objects.name} {what}. {_WHAT_TO_DO}.")
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Answer one of the failures, however deep the groups are."""
+    found: BaseException = failures
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
