@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from amp.kit.ids import EntityId, LocationId, TaskId
 from amp.model import changes as c
 from amp.model.entity import Entity, Location, Resumption, Step, Task
+from amp.model.telling import entity_changes, task_changes
 
 #: Tasks kept for each entity, and for all that are gone together, the oldest that ended forgotten first (Brooklyn:
 #: brooklyn.gc.maxTasksPerTag). Parts of a task are not counted: they go with the whole.
@@ -102,9 +103,9 @@ class Model:
             )
         for root in list(self.applications()):
             for entity in self.descendants(root.id):
-                yield from _entity_changes(entity)
+                yield from entity_changes(entity)
         for task in self.tasks.values():
-            yield from _task_changes(task)
+            yield from task_changes(task)
         yield from self.answers.values()
 
     def _replace(self, entity: EntityId, **fields: Any) -> None:
@@ -397,63 +398,6 @@ def built(changes: Iterable[c.AnyChange]) -> Model:
 
 def _meaning(expected: Any) -> str | None:
     return expected.partition(" ")[0].lower().replace("_", "-") if isinstance(expected, str) else None
-
-
-def _entity_changes(entity: Entity) -> Iterator[c.AnyChange]:
-    yield c.EntityAdded(
-        id=entity.id,
-        type=entity.type,
-        name=entity.name,
-        application=entity.application,
-        parent=entity.parent,
-        config=dict(entity.config),
-        tags=list(entity.tags),
-        blueprint=entity.blueprint,
-        created_ms=entity.created_ms,
-    )
-    if entity.locations:
-        yield c.EntityLocated(entity.id, list(entity.locations))
-    if entity.sensors:
-        yield c.SensorsSet(entity.id, dict(entity.sensors))
-
-
-def _task_changes(task: Task) -> Iterator[c.AnyChange]:
-    yield c.TaskStarted(
-        id=task.id,
-        entity=task.entity,
-        name=task.name,
-        description=task.description,
-        effector=task.effector,
-        parameters=dict(task.parameters),
-        parent=task.parent,
-        submitted_ms=task.submitted_ms,
-        node=task.node,
-        term=task.term,
-        user=task.user,
-        work=dict(task.work),
-    )
-    for again in task.resumed:
-        yield c.TaskResumed(task.id, again.node, again.term, again.at_ms)
-    if task.recalled:
-        yield c.TaskRecalled(task.id)
-    for step in task.steps:
-        yield c.StepStarted(
-            task=task.id,
-            id=step.id,
-            kind=step.kind,
-            node=step.node,
-            term=step.term,
-            at_ms=step.begun_ms,
-            host=step.host,
-            turn=step.turn,
-            env=dict(step.env),
-            on_interrupt=step.on_interrupt,
-        )
-        if step.status != "running":
-            told = (step.outcome, step.stdout, step.stderr, dict(step.blobs))
-            yield c.StepEnded(task.id, step.id, step.status, step.ended_ms or 0, *told)
-    if task.status != "running":
-        yield c.TaskEnded(task.id, task.status, task.ended_ms or 0, task.result, task.error)
 
 
 _APPLY: dict[type[c.Change], Callable[[Model, Any], None]] = {
