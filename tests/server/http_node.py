@@ -18,7 +18,8 @@ from amp.kit.clock import Reading
 from amp.kit.secret import Secret
 from amp.server.app import build
 from amp.settings import Settings, User
-from amp.testing.views import FakeControl, FakeRequests, FakeViews
+from amp.testing.requests import FakeRequests
+from amp.testing.views import FakeControl, FakeViews
 
 BASIC = "org.apache.brooklyn.entity.stock.BasicEntity"
 
