@@ -57,8 +57,16 @@ class Append:
         return found.hash == self.segment.hash
 
     def pause(self) -> float:
-        """Answer how long to wait before the next try, in seconds."""
-        return 0.0 if self.failures < 2 else min(0.05 * 2.0 ** min(self.failures - 2, 6), 1.0)
+        """Answer how long to wait before the next try, in seconds: longer each time, less up to a half of it.
+
+        How much less is drawn from the segment's own hash, which is as good as chance and needs none: planes that
+        share a store and failed together do not all come back at one moment.
+        """
+        if self.failures < 2:
+            return 0.0
+        at = 4 * (self.failures % 16)
+        less = int(self.segment.hash[at : at + 4], 16) / 0xFFFF / 2
+        return min(0.05 * 2.0 ** min(self.failures - 2, 6), 1.0) * (1 - less)
 
     def take_need(self) -> Need:
         """Answer what is to be done now, and await its answer."""
