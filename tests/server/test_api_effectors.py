@@ -112,6 +112,49 @@ async def test_cancelling(node: Node) -> None:
     assert (body["isCancelled"], body["isError"], body["currentStatus"]) == (True, False, "Cancelled")
 
 
+async def test_a_task_that_asks_says_so_and_takes_an_answer(node: Node) -> None:
+    app = EntityId((await app_of(node))[0])
+    whole, part = TaskId("tstart"), TaskId("tlaunch")
+    await node.views.apply([
+        c.TaskStarted(whole, app, "start"),
+        c.TaskStarted(part, app, "launch", parent=whole),
+        c.StepStarted(part, "try1", on_interrupt="ask"),
+        c.StepEnded(part, "try1", "interrupted"),
+        c.StepStarted(part, "why try1", "pure"),
+        c.StepEnded(part, "why try1", outcome="its machine was restarted"),
+        c.StepStarted(part, "ask try1", "pure"),
+    ])  # fmt: skip
+    said = (
+        "launch was interrupted: its machine was restarted. Look at what it has done and answer rerun, done or fail: "
+        "amp task answer tlaunch rerun"
+    )
+    asking = (await node.get(f"/activities/{part}")).json()
+    assert (asking["currentStatus"], asking["blockingDetails"]) == ("Waiting for an answer", said)
+    assert said in asking["detailedStatus"]
+    assert "blockingTask" not in asking
+    above = (await node.get(f"/activities/{whole}")).json()
+    assert (above["currentStatus"], above["blockingDetails"]) == ("Waiting for an answer", said)
+    assert above["blockingTask"]["metadata"]["id"] == part
+
+    at = f"/activities/{part}/answer"
+    for body, status, words in (
+        ({"answer": "skip"}, 400, "unknown answer 'skip': send one of rerun, done, fail"),
+        ({}, 400, "the field 'answer' is missing, or no text: send one of rerun, done, fail"),
+        ({"answer": ["done"]}, 400, "the field 'answer' is missing"),
+        ([], 400, "must be a JSON object"),
+    ):
+        refused = await node.post(at, json=body)
+        assert (refused.status_code, words in refused.json()["message"]) == (status, True)
+    assert (await node.post("/activities/nobody/answer", json={"answer": "done"})).status_code == 404
+    assert (await node.post(f"/activities/{whole}/answer", json={"answer": "done"})).status_code == 409
+    answer = await node.post(at, json={"answer": "done"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await node.post(at, json={"answer": "done"})).status_code == 409
+    answered = (await node.get(f"/activities/{part}")).json()
+    assert (answered["currentStatus"], "blockingDetails" in answered) == ("In progress", False)
+    assert "what to do about step try1: done was answered" in answered["detailedStatus"]
+
+
 async def test_streams_are_listed_with_sizes_and_served_as_text(node: Node) -> None:
     app = EntityId((await app_of(node))[0])
     task = TaskId("tstream")

@@ -24,7 +24,9 @@ from amp.model.model import Model
 from amp.plane import receipts, snapshots
 from amp.plane.journaling import Journaling
 from amp.plane.views import Event
+from amp.remote.attach import Progress, Standing
 from amp.server.events import framed
+from amp.tasks.question import open_question
 
 SHOP = "name: shop\nservices:\n- type: BasicEntity\n  name: till\n- type: BasicApplication\n  name: hall\n"
 YAML = {"Content-Type": "text/yaml"}
@@ -56,6 +58,8 @@ WRITES = (
     Write("POST", TILL + "/expunge", seen=False),
     Write("POST", "/applications/{app}/entities/{app}/effectors/restart", "{}"),
     Write("POST", "/activities/{task}/cancel", seen=False),
+    # It goes into the journal by another way than the one where the bug is planted.
+    Write("POST", "/activities/{asking}/answer", '{"answer": "done"}', seen=False),
     Write("POST", TILL + "/tag/delete", '"there"'),
     Write("POST", TILL + "/tag/add", '"new"', seen=False),
     Write("POST", TILL + "/tag/upsert/k", '"v"', seen=False),
@@ -86,8 +90,25 @@ location: localhost
 services:
 - type: VanillaSoftwareProcess
   name: slow
-  brooklyn.config: {launch.command: slow, checkRunning.command: check, stop.command: stop}
+  brooklyn.config: {launch.command: slow, checkRunning.command: check, stop.command: stop, on-interrupt: ask}
 """
+
+
+async def ready_for(live: LiveNode, write: Write, ids: dict[str, str]) -> None:
+    if "{task}" in write.path or "{asking}" in write.path:
+        await with_a_task(live, ids)
+    if "{asking}" in write.path:
+        await with_a_question(live, ids)
+
+
+async def with_a_question(live: LiveNode, ids: dict[str, str]) -> None:
+    """Lose the end of that long command, so that it is asked about."""
+    machine, tasks = live.world.machine, live.node.model.tasks
+    (lost,) = (id for id, each in machine.standings.items() if each.standing is Standing.RUNNING)
+    machine.standings[lost] = Progress(Standing.UNKNOWN, 1)
+    machine.news.set()
+    await until(lambda: any(open_question(task) for task in tasks.values()) and live.node.machine.append is None)
+    ids["asking"] = next(task.id for task in tasks.values() if open_question(task))
 
 
 async def with_a_task(live: LiveNode, ids: dict[str, str]) -> None:
@@ -132,8 +153,7 @@ async def told_once(write: Write) -> list[str]:
     """Do it on a plane where nothing goes wrong; answers what was said, and what it came to."""
     async with in_office(World(), "only") as live:
         ids = await prepare(live)
-        if "{task}" in write.path:
-            await with_a_task(live, ids)
+        await ready_for(live, write, ids)
         answer = await send(live, write, ids)
         await live.settled()
         return [alike(str(shown(answer)), live.node.model), *state(live.node.model)]
@@ -144,8 +164,7 @@ async def killed_after(write: Write, commits: int, expected: list[str]) -> bool:
     world = World()
     async with in_office(world, "first") as first:
         ids = await prepare(first)
-        if "{task}" in write.path:
-            await with_a_task(first, ids)
+        await ready_for(first, write, ids)
         first.line.allow(commits)
         asking = asyncio.create_task(send(first, write, ids))
         cut = asyncio.create_task(first.line.is_cut.wait())

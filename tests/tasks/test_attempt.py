@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +14,7 @@ from amp.kit.errors import Fenced, Invalid
 from amp.kit.ids import EntityId, NodeId, TaskId, Term
 from amp.model import changes as c
 from amp.model.entity import Step, Task
+from amp.tasks.question import asked, open_question
 from amp.tasks.runner import Run, Runner
 from amp.tasks.step import ONCE, Ended, Fate, Traits
 from amp.tasks.task import Order
@@ -62,6 +63,9 @@ class FakeAct:
     async def stop(self, id: str) -> Ended:
         self.did.append("stop")
         return self.stopped
+
+    def asks(self, said: str | None) -> Sequence[c.AnyChange]:
+        return [c.SensorSet(E, "question", said)]
 
     async def forget(self, id: str) -> None:
         steps = [step for task in self.plane.model.tasks.values() for step in task.steps if step.id == id]
@@ -372,3 +376,164 @@ async def test_what_an_act_has_in_hands_goes_with_its_end(plane: FakePlane) -> N
         assert gone() is None
     finally:
         gc.enable()
+
+
+class Asking:
+    """Runs a task that asks; `again` goes on with it under the next leader."""
+
+    def __init__(self, plane: FakePlane) -> None:
+        self.plane, self.act = plane, FakeAct(plane, ends=[LOST, WELL], traits=Traits(on_interrupt="ask"))
+        self.results: list[Ended] = []
+        self.term, self.id = 0, TaskId("")
+
+    async def body(self, run: Run) -> None:
+        self.results.append(await run.act(self.act))
+
+    async def led(self, steps: Callable[[Runner], Awaitable[None]]) -> Task:
+        """Lead for as long as `steps` take, then leave."""
+        self.term += 1
+
+        async def office() -> None:
+            async with asyncio.TaskGroup() as group:
+                runner = Runner(
+                    self.plane, FakeClock(), seeded_entropy(self.term), group, node=NodeId(f"n{self.term}"),
+                    term=Term(self.term), model=lambda: self.plane.model,
+                )  # fmt: skip
+                if self.id:
+                    runner.resume(self.task, self.body)
+                else:
+                    self.id = await runner.begin(Order(E, "it"), self.body)
+                await settle()
+                await steps(runner)
+                await settle()
+                raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(office())
+        return self.task
+
+    @property
+    def task(self) -> Task:
+        return self.plane.model.tasks[self.id]
+
+    def shown(self) -> list[tuple[str, str]]:
+        return [(step.id.partition(" ")[0] if " " in step.id else "try", step.status) for step in self.task.steps]
+
+    async def answer(self, runner: Runner | None, word: str) -> None:
+        question = open_question(self.task)
+        assert question is not None
+        await self.plane.commit([c.StepEnded(self.id, question.id, outcome=word)])
+        if runner is not None:
+            runner.heard(self.id)
+
+
+async def nothing(runner: Runner) -> None:
+    """Only lead."""
+
+
+QUESTION = [("try", "interrupted"), ("why", "completed"), ("ask", "running")]
+ANSWERED = [*QUESTION[:2], ("ask", "completed")]
+
+
+async def test_what_is_to_be_asked_waits_for_an_answer(plane: FakePlane) -> None:
+    asking = Asking(plane)
+
+    async def look(runner: Runner) -> None:
+        assert (asking.task.status, asking.shown()) == ("running", QUESTION)
+        assert "its machine is gone" in asked(asking.task)
+        assert f"answer rerun, done or fail: amp task answer {asking.id} rerun" in asked(asking.task)
+        assert plane.model.entities[E].sensors["question"] == asked(asking.task)
+        runner.heard(None)  # of something else
+        await settle()
+        assert asking.task.status == "running"
+        await asking.answer(runner, "rerun")
+
+    task = await asking.led(look)
+    assert (task.status, asking.shown()) == ("completed", [*ANSWERED, ("try", "completed")])
+    # What is known and the question are one commit.
+    kinds = next([type(each).__name__ for each in made] for made in plane.commits if len(made) == 5)
+    assert kinds == ["StepEnded", "StepStarted", "StepEnded", "StepStarted", "SensorSet"]
+
+
+@pytest.mark.parametrize(("word", "status", "shown"), [
+    ("rerun", "completed", [*ANSWERED, ("try", "completed")]),
+    ("done", "completed", ANSWERED),
+    ("fail", "interrupted", ANSWERED),
+])  # fmt: skip
+@pytest.mark.parametrize("between", [False, True])
+async def test_an_answer_holds_past_failovers(
+    plane: FakePlane, word: str, status: str, shown: list[tuple[str, str]], between: bool
+) -> None:
+    asking = Asking(plane)
+    await asking.led(nothing)
+    await asking.led(nothing)
+    assert (asking.task.status, asking.shown()) == ("running", QUESTION)  # nothing is asked twice
+    if between:
+        await asking.answer(None, word)
+    task = await asking.led(nothing if between else lambda runner: asking.answer(runner, word))
+    assert (task.status, asking.shown()) == (status, shown)
+    assert [ended.vouched for ended in asking.results] == ([] if word == "fail" else [word == "done"])
+    assert ("the answer was fail" in (task.error or "")) is (word == "fail")
+    assert asking.act.did.count("begin") == (2 if word == "rerun" else 1)
+
+
+async def test_it_is_asked_again_about_another_try(plane: FakePlane) -> None:
+    asking = Asking(plane)
+    asking.act.ends = [LOST, LOST, WELL]
+
+    async def twice(runner: Runner) -> None:
+        for _ in range(2):
+            await asking.answer(runner, "rerun")
+            await settle()
+
+    task = await asking.led(twice)
+    assert (task.status, asking.shown()) == ("completed", [*ANSWERED, *ANSWERED, ("try", "completed")])
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_cancel_withdraws_the_question(plane: FakePlane, resumed: bool) -> None:
+    asking = Asking(plane)
+
+    async def cancel(runner: Runner) -> None:
+        runner.cancel(asking.id)
+        assert runner.recalled(asking.id)
+
+    if resumed:
+        await asking.led(nothing)
+        await plane.commit([c.TaskRecalled(asking.id)])
+    task = await asking.led(nothing if resumed else cancel)
+    assert (task.status, asking.shown()) == ("cancelled", [*QUESTION[:2], ("ask", "cancelled")])
+    assert plane.model.entities[E].sensors["question"] is None
+    assert asking.act.did.count("begin") == 1
+
+
+async def test_a_question_that_was_withdrawn_is_no_leave_for_another_try(plane: FakePlane) -> None:
+    asking = Asking(plane)
+    await asking.led(nothing)
+    question = open_question(asking.task)
+    assert question is not None
+    await plane.commit([c.StepEnded(asking.id, question.id, "cancelled")])
+    task = await asking.led(nothing)
+    assert (task.status, asking.act.did.count("begin")) == ("interrupted", 1)
+    assert "the question was withdrawn" in (task.error or "")
+
+
+async def test_a_question_that_is_not_come_to_again_ends_with_its_task(plane: FakePlane) -> None:
+    asking = Asking(plane)
+    await asking.led(nothing)
+
+    async def fails(run: Run) -> None:
+        raise Invalid("its machine is gone")
+
+    asking.body = fails  # type: ignore[method-assign]
+    task = await asking.led(nothing)
+    assert (task.status, asking.shown()) == ("failed", [*QUESTION[:2], ("ask", "interrupted")])
+
+
+async def test_a_task_of_a_version_without_steps_asks_too(plane: FakePlane) -> None:
+    asking = Asking(plane)
+    asking.act.ends = [WELL]
+    asking.id = recorded(plane).id
+    await asking.led(nothing)
+    task = await asking.led(lambda runner: asking.answer(runner, "rerun"))
+    assert (task.status, asking.act.did) == ("completed", ["begin", "end", "forget"])

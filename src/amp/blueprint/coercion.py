@@ -113,10 +113,8 @@ def _map(value: Any) -> dict[str, Any]:
 
 def _on_interrupt(value: Any) -> str:
     word = as_text(value).strip().lower()
-    if word == "ask":
-        raise Invalid("this version does not ask: write fail (the default) and invoke the effector again, or rerun")
-    if word not in ("fail", "rerun"):
-        raise _cannot(value, "what to do after an interruption (fail or rerun)")
+    if word not in ("fail", "rerun", "ask"):
+        raise _cannot(value, "what to do after an interruption (fail, rerun or ask)")
     return word
 
 

@@ -1,7 +1,7 @@
 """The tree of commands of `amp`, noun verb, as cyclopts parses it.
 
 The commands themselves: `cli.node` (run a server), `cli.setup` (make one), `cli.plane`, `cli.operate` and
-`cli.applications` (ask one), `cli.store_commands` (look after what one has written).
+`cli.applications` and `cli.tasks` (ask one), `cli.store_commands` (look after what one has written).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from amp.cli.node import NODE_COMMANDS, run_node_command
 from amp.cli.operate import ha_demote, ha_priority, ha_promote, ha_remove
 from amp.cli.plane import ha_status
 from amp.cli.setup import generate_password, init
+from amp.cli.tasks import task_answer
 from amp.kit.errors import Invalid
 
 _EPILOGUE = "\n\n".join(["Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS)])
@@ -35,8 +36,10 @@ _WHOM = ("--url", "--user", "--password")
 
 ha = App(name="ha", help="Look at the high-availability plane, and change who leads it.")
 apps = App(name="app", help="List, show and delete applications.")
+tasks = App(name="task", help="Say how a task is to go on that asks.")
 app.command(ha)
 app.command(apps)
+app.command(tasks)
 # Loaded when it is used: it brings the model and the stores with it.
 app.command(
     "amp.cli.store_commands:store",
@@ -97,3 +100,4 @@ ha.command(ha_remove, name="remove")
 apps.command(app_ls, name="ls")
 apps.command(app_show, name="show")
 apps.command(app_delete, name="delete")
+tasks.command(task_answer, name="answer")

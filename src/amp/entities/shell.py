@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from amp.entities import state
 from amp.entities.process import Home
 from amp.entities.surroundings import Surroundings
 from amp.kit.errors import AmpError, Fenced, Unavailable
+from amp.model.changes import AnyChange
 from amp.model.entity import Step
 from amp.remote import follow
 from amp.remote.attach import Command, Progress, Standing
@@ -100,6 +102,11 @@ class Shell:
     async def forget(self, id: str) -> None:
         """Remove its run directory."""
         await self._at.machine.forget_command(id)
+
+    def asks(self, said: str | None) -> Sequence[AnyChange]:
+        """Answer what tells the entity's problems of a question, or that there is none any more."""
+        entity = self._around.model().entities.get(self._run.order.entity)
+        return state.questioned(entity, said, self._around.now_ms()) if entity is not None else []
 
     def streams(self) -> Mapping[str, str]:
         """Answer what it wrote until now."""

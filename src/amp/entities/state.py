@@ -18,6 +18,8 @@ IS_UP = "service.isUp"
 STATE = "service.state"
 NOT_UP = "service.notUp.indicators"
 PROBLEMS = "service.problems"
+#: Among the problems: what a task of the entity asks.
+QUESTION = "question"
 
 #: A child in one of these states (or in none) is deliberately not running: it neither helps nor hurts.
 _IGNORED = frozenset((None, "CREATED", "STARTING", "STOPPING", "STOPPED", "DESTROYED"))
@@ -61,6 +63,12 @@ def updated(sensors: Mapping[str, Any], updates: Mapping[str, Any]) -> dict[str,
 def as_changes(entity: Entity, changed: Mapping[str, Any], now_ms: int) -> list[AnyChange]:
     """Write changed sensors as Changes."""
     return [SensorSet(entity.id, name, value, now_ms) for name, value in changed.items()]
+
+
+def questioned(entity: Entity, said: str | None, now_ms: int) -> list[AnyChange]:
+    """Write Changes that note among an entity's problems what is asked; None: that nothing is asked any more."""
+    problems = noted(entity.sensors, PROBLEMS, QUESTION, said)
+    return as_changes(entity, updated(entity.sensors, {PROBLEMS: problems}), now_ms)
 
 
 def cleared(entity: Entity, names: Iterable[str]) -> list[AnyChange]:

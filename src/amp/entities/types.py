@@ -95,7 +95,7 @@ _SOFTWARE_CONFIG = (
     ConfigKey("softwareProcess.serviceProcessIsRunningPollPeriod", DURATION, "5s",
               "How often to look whether the process runs"),
     ConfigKey("on-interrupt", ON_INTERRUPT, "fail", "What becomes of a command whose end cannot be known after a "
-              "failover: fail or rerun"),
+              "failover: fail, rerun or ask"),
     ConfigKey("sshMonitoring.enabled", BOOLEAN, True, "Whether to look at all; without, a start that succeeds counts"),
     *(
         ConfigKey(f"{when}.{phase}.command", description=f"Runs {word} {phase}", flag=f"{when}{phase.title()}Command",

@@ -150,7 +150,8 @@ class StepStarted(Change, frozen=True, gc=False):
 
     `id`: durable, of this one try, unique in the plane; of a pure step its name, unique in the task. `kind`: pure |
     idempotent | attachable | once. `host`: the machine that it runs on; `turn`: what others wait for meanwhile;
-    `env`: its environment as it may be shown; `on_interrupt`: fail | rerun, where its end cannot be known.
+    `env`: its environment as it may be shown; `on_interrupt`: fail | rerun | ask, where its end cannot be known. A
+    pure step is a note, which ends as it begins, or a question (`tasks.question`), which ends when it is answered.
     """
 
     task: TaskId

@@ -25,6 +25,7 @@ from amp.plane.leader import Leader
 from amp.plane.receipts import Receipt, with_answer
 from amp.plane.recorder import Recorder
 from amp.plane.views import Views
+from amp.tasks.question import ANSWERS, open_question
 from amp.tasks.runner import Run, Whole
 from amp.tasks.task import Order
 
@@ -47,6 +48,7 @@ class Door:
         self._clock = clock
         self._entropy = entropy
         self._leader_now = leader
+        self._answering: set[TaskId] = set()  # whose answers are on their way into the journal
 
     async def deploy(
         self, blueprint: str, *, user: str, app_id: str | None = None, receipt: Receipt | None = None
@@ -181,6 +183,37 @@ class Door:
         await self._commit(receipt, None, [c.TaskRecalled(task)], True)
         await leader.cancel(task)
         return True
+
+    async def answer_task(self, task: TaskId, answer: str, *, receipt: Receipt | None = None) -> None:
+        """Answer what a task asks; whoever runs it hears of it once it is durable."""
+        if answer not in ANSWERS:
+            raise Invalid(f"unknown answer {answer!r}: send one of {', '.join(ANSWERS)}")
+        being_cancelled = await self._leader().recalled(task)
+        known = self._views.model.tasks.get(task)
+        if known is None:
+            raise Missing(f"Cannot find task '{task}'")
+        question = open_question(known)
+        if question is None or known.status != "running":
+            raise Conflict(f"task '{task}' ({known.name}) asks nothing now: it may have been answered, or cancelled")
+        if being_cancelled or known.recalled:
+            raise Conflict(f"task '{task}' ({known.name}) is being cancelled: it takes no answer")
+        if task in self._answering:  # the first one holds, so nobody may be told that the second one does
+            raise Conflict(f"task '{task}' ({known.name}) is just being answered by somebody else")
+        entity, now = self._views.model.entities.get(known.entity), self._now_ms()
+        changes = [
+            c.StepEnded(task, question.id, "completed", now, answer),
+            *(state.questioned(entity, None, now) if entity is not None else ()),
+        ]
+        sent = self._recorder.submit(with_answer(receipt, self._views.model, None, changes, None))
+        self._answering.add(task)
+
+        def landed(done: asyncio.Future[int]) -> None:
+            self._answering.discard(task)
+            if not done.cancelled():
+                done.exception()  # who asked may have gone away
+
+        sent.add_done_callback(landed)
+        await asyncio.shield(sent)
 
     def live_streams(self, task: TaskId) -> Mapping[str, str]:
         """Answer what the command of a task has written until now; nothing unless it runs on this node."""

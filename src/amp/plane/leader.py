@@ -137,6 +137,10 @@ class Leader:
         """Cancel a task; False when it does not run here."""
         return (await self._office()).cancel(task)
 
+    async def recalled(self, task: TaskId) -> bool:
+        """True for a task that runs here and is being cancelled."""
+        return (await self._office()).recalled(task)
+
     def streams(self, task: TaskId) -> Mapping[str, str]:
         """Answer what a task that runs here has written until now."""
         return self._runner.streams(task) if self._runner is not None else {}
@@ -157,6 +161,8 @@ class Leader:
     def _follow(self, changes: Sequence[c.AnyChange] | None) -> None:
         if changes is None:  # a gap: all may have changed
             self._unswept.set()
+            if self._runner is not None:
+                self._runner.heard(None)
             return
         model = self._views.model
         polled: list[EntityId] = []
@@ -164,6 +170,8 @@ class Leader:
         for each in changes:
             if isinstance(each, c.SensorsSet | c.PlaneReset):
                 self._unswept.set()
+            if isinstance(each, c.StepEnded) and self._runner is not None:
+                self._runner.heard(each.task)
             polled += _maybe_polled(model, each)
             parents.add(_parent_of(model, each))
         for id in polled:

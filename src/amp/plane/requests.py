@@ -65,6 +65,10 @@ class Requests(Protocol):
         """Cancel a task; False when it had ended. Also a failover does not undo it."""
         ...
 
+    async def answer_task(self, task: TaskId, answer: str, *, receipt: Receipt | None = None) -> None:
+        """Answer what a task asks about a step whose end cannot be known. Raises: Invalid, Missing, Conflict."""
+        ...
+
     def live_streams(self, task: TaskId) -> Mapping[str, str]:
         """Answer what the command of a task has written until now; nothing unless it runs on this node."""
         ...

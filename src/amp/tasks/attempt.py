@@ -1,7 +1,8 @@
 """Makes an act outside happen once as far as that can be known: recorded before it begins, found again by its id.
 
 A try that never began is voided and replaced by one of another id. One whose end cannot be known is marked interrupted,
-and the blueprint's `on-interrupt` decides whether there is another. Nothing is begun that is not recorded durably.
+and the blueprint's `on-interrupt` decides whether there is another, or asks: then its task waits for an answer
+(`question`), also past a failover. Nothing is begun that is not recorded durably.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 from amp.kit.errors import AmpError, Conflict, Fenced, Invalid
 from amp.model.changes import AnyChange, StepEnded, StepStarted
 from amp.model.entity import Step, Task
-from amp.tasks.step import PURE, RERUN, RUNNING, VOID, Act, Ended, Fate
+from amp.tasks.question import question_about, question_id, reason_id, reason_of, words
+from amp.tasks.step import ASK, DONE, PURE, RERUN, RUNNING, VOID, Act, Ended, Fate
 from amp.tasks.task import CANCELLED, COMPLETED, FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Attempt:
         self._office = office
         self._run = run
         self._act = act
+        self._past = past
         steps = [step for step in past.steps if step.kind != PURE] if past else []
         self._known: Step | None = steps[-1] if steps else None
         self._old = past is not None and not steps
@@ -44,6 +47,9 @@ class Attempt:
         known = self._known
         if known is not None and known.status in (COMPLETED, FAILED):
             return Ended(outcome=known.outcome, stdout=known.stdout, stderr=known.stderr)
+        tried = known.id if known is not None else ""
+        if (why := self._question(tried)) is not None:
+            return await self._answered(tried, why)
         if self._old:
             # Written before there were durable steps: the command hung on its node, and may have run in part.
             return await self._once_more(
@@ -123,9 +129,59 @@ class Attempt:
             self._old = False
             return await self._fresh(before)
         self._run.tell(before, (lambda: self._act.forget(id)) if id else None)
-        raise Interrupted(
-            f"{self._run.order.name} was interrupted: {ended.why}. It was not run again (on-interrupt: "
-            f"{self._act.traits.on_interrupt}): look at what it has done, then invoke the effector again"
+        if self._act.traits.on_interrupt == ASK:
+            return await self._answered(id, ended.why, self._asking(id, ended.why))
+        raise self._interrupted(ended.why, f"on-interrupt: {self._act.traits.on_interrupt}")
+
+    def _question(self, tried: str) -> str | None:
+        """Answer why an earlier leader asked what to do about a try; None where it did not ask."""
+        past = self._past
+        return reason_of(past, tried) if past is not None and question_about(past, tried) is not None else None
+
+    def _asking(self, tried: str, why: str) -> Sequence[AnyChange]:
+        task, office, now = self._run.task, self._office, self._office.now_ms()
+        reason, question = (
+            StepStarted(task, id, PURE, office.node, office.term, now) for id in (reason_id(tried), question_id(tried))
+        )
+        said = words(task, self._run.order.name, why)
+        return [reason, StepEnded(task, reason.id, COMPLETED, now, why), question, *self._act.asks(said)]
+
+    async def _answered(self, tried: str, why: str, asking: Sequence[AnyChange] = ()) -> Ended:
+        """Wait until it is answered what to do about a try, and do that; `asking` is told before."""
+        try:
+            if asking:
+                await self._run.commit(asking)
+            answer = await self._answer(tried)
+        except asyncio.CancelledError:
+            if self._run.recalled:
+                await self._office.through(self._withdraw(tried))
+            raise
+        if answer == RERUN:
+            self._old = False
+            return await self._fresh([])
+        if answer == DONE:
+            return Ended(vouched=True)
+        raise self._interrupted(why, f"the answer was {answer}" if answer else "the question was withdrawn")
+
+    async def _answer(self, tried: str) -> str | None:
+        """Wait for the answer about a try; None where the question ended without one."""
+        heard = self._office.live[self._run.task].heard
+        while True:
+            heard.clear()
+            task = self._office.model().tasks.get(self._run.task)
+            question = question_about(task, tried) if task is not None else None
+            if question is None or question.status != RUNNING:
+                return question.outcome if question is not None and question.status == COMPLETED else None
+            await heard.wait()
+
+    async def _withdraw(self, tried: str) -> None:
+        ended = StepEnded(self._run.task, question_id(tried), CANCELLED, self._office.now_ms())
+        await self._run.commit([ended, *self._act.asks(None)])
+
+    def _interrupted(self, why: str, decided: str) -> Interrupted:
+        return Interrupted(
+            f"{self._run.order.name} was interrupted: {why}. It was not run again ({decided}): "
+            "look at what it has done, then invoke the effector again"
         )
 
     def _failed(self, id: str, error: AmpError) -> None:

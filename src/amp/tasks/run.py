@@ -22,6 +22,7 @@ from amp.model.changes import AnyChange, StepEnded, StepStarted, TaskEnded, Task
 from amp.model.entity import Task
 from amp.model.model import Model
 from amp.tasks.attempt import Attempt, Interrupted
+from amp.tasks.question import open_question
 from amp.tasks.step import PURE, Act, Ended
 from amp.tasks.task import CANCELLED, COMPLETED, FAILED, INTERRUPTED, Order, Recorder
 
@@ -33,6 +34,7 @@ Body = Callable[["Run"], Awaitable[Any]]
 @dataclass(slots=True)
 class Live:
     """A task that runs here. `recalled`: a client asked to cancel it. `begun`: its body is entered, or is past.
+    `heard`: set when a step of it has ended, for who waits for an answer.
 
     Of a whole that goes on: `coming`, the parts with an act under way that it has not come to again, and `put_off`,
     what is to be cancelled then. Cancelled before, such an act would be left running with nobody to end it.
@@ -44,6 +46,7 @@ class Live:
     recalled: bool = False
     begun: bool = False
     act: Act | None = None
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     coming: set[TaskId] = field(default_factory=set)
     put_off: list[Live] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +58,10 @@ class Live:
     def whole(self) -> Live:
         """Answer what runs by itself, and this is a step of; a step that is cancelled takes that with it."""
         return self.above.whole() if self.job is None and self.above is not None else self
+
+    def is_recalled(self) -> bool:
+        """True when a client cancelled this or what it is a part of."""
+        return self.recalled or (self.above is not None and self.above.is_recalled())
 
     def cancel(self) -> None:
         """End this, now or as soon as all acts under way are come to."""
@@ -174,7 +181,8 @@ class Run:
         self._past = past
         model = office.model()
         self._parts = [model.tasks[each] for each in past.children if each in model.tasks] if past else []
-        self._notes = {step.id: step.outcome for step in past.steps if step.kind == PURE} if past else {}
+        pure = [step for step in past.steps if step.kind == PURE] if past else []
+        self._notes = {step.id: step.outcome for step in pure if step.status == COMPLETED}
         self.task = task
         self.order = live.order
         self.at_end: list[AnyChange] = []  # committed as one with the end of this task
@@ -187,12 +195,7 @@ class Run:
     @property
     def recalled(self) -> bool:
         """True when a client cancelled this task or what it is a part of; False when the node is leaving office."""
-        live: Live | None = self._live
-        while live is not None:
-            if live.recalled:
-                return True
-            live = live.above
-        return False
+        return self._live.is_recalled()
 
     async def commit(self, changes: Sequence[AnyChange]) -> None:
         """Make Changes durable, with what was told before. Raises: Fenced, Unavailable."""
@@ -445,8 +448,10 @@ class Run:
         """End what was recorded under way and what the body did not come to again."""
         now, model = self._office.now_ms(), self._office.model()
         parts = list(self._parts)
+        yield from _unasked(model.tasks.get(self.task), now)
         for part in parts:
             parts += [model.tasks[each] for each in part.children if each in model.tasks]
+            yield from _unasked(part, now)
             if part.status == "running":
                 yield TaskEnded(part.id, INTERRUPTED, now, None, "left behind when its task went on under a new master")
 
@@ -462,9 +467,16 @@ def _whole_of(model: Model, task: TaskId) -> TaskId:
     return task
 
 
+def _unasked(task: Task | None, now: int) -> Iterator[AnyChange]:
+    """End what a task asks that does not wait for an answer any more."""
+    question = open_question(task) if task is not None else None
+    if task is not None and question is not None:
+        yield StepEnded(task.id, question.id, INTERRUPTED, now)
+
+
 def acts_under_way(model: Model, task: Task) -> set[TaskId]:
-    """Answer those of a task and all below it that were doing an act when their leader went."""
-    found = {task.id} if any(step.kind != PURE and step.status == "running" for step in task.steps) else set()
+    """Answer those of a task and all below it that were doing an act, or asking about one, when their leader went."""
+    found = {task.id} if any(step.status == "running" for step in task.steps) else set()
     for child in task.children:
         if child in model.tasks:
             found |= acts_under_way(model, model.tasks[child])

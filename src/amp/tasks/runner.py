@@ -111,6 +111,16 @@ class Runner:
         live.cancel()
         return True
 
+    def recalled(self, task: TaskId) -> bool:
+        """True for what runs here and is being cancelled, by itself or with what it is a part of."""
+        live = self._live.get(task)
+        return live is not None and live.is_recalled()
+
+    def heard(self, task: TaskId | None) -> None:
+        """Let a task that asks see whether it was answered; None: all of them."""
+        for live in self._live.values() if task is None else filter(None, [self._live.get(task)]):
+            live.heard.set()
+
     async def recall(self, entities: Iterable[EntityId], effectors: frozenset[str] | None) -> None:
         """Cancel these effectors (None: all) on these entities, and wait until they have ended. Raises: Fenced."""
         while self._parked:

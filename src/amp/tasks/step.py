@@ -6,10 +6,11 @@ Not here: machines, run directories, or what a step does.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from amp.model.changes import AnyChange
 from amp.model.entity import Step
 
 PURE = "pure"
@@ -18,7 +19,9 @@ ATTACHABLE = "attachable"
 ONCE = "once"
 
 #: What becomes of a step whose end cannot be known.
-FAIL, RERUN = "fail", "rerun"
+FAIL, RERUN, ASK = "fail", "rerun", "ask"
+#: What an operator may say of one besides: it did its work.
+DONE = "done"
 
 VOID = "void"
 RUNNING = "running"
@@ -36,7 +39,8 @@ class Fate(enum.Enum):
 class Ended:
     """How an act ended. `fate` NEVER or UNKNOWN: it has no end of its own, `why` says what is known.
 
-    `blobs`: where all of a stream is kept that is longer than what is told of it.
+    `blobs`: where all of a stream is kept that is longer than what is told of it. `vouched`: an operator says that it
+    did its work, and nobody knows with what outcome.
     """
 
     fate: Fate = Fate.BEGUN
@@ -46,6 +50,7 @@ class Ended:
     stderr: str = ""
     why: str = ""
     blobs: Mapping[str, str] = field(default_factory=dict)
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,10 @@ class Act(Protocol):
 
     async def forget(self, id: str) -> None:
         """Remove what is kept of it outside: its end is durable."""
+        ...
+
+    def asks(self, said: str | None) -> Sequence[AnyChange]:
+        """Answer what tells of a question about it, where people look; None: of there being none any more."""
         ...
 
     def streams(self) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from amp.kit.ids import EntityId, Entropy, TaskId, random_id
 from amp.model import changes as c
 from amp.model.registry import Registry
 from amp.plane.receipts import Receipt, with_answer
+from amp.tasks.question import ANSWERS, open_question
 from amp.testing.views import FakeViews
 
 
@@ -144,6 +145,16 @@ class FakeRequests:
         await self._commit(receipt, [c.TaskEnded(task, "cancelled", self._now_ms)], True)
         self._ended[task].set()
         return True
+
+    async def answer_task(self, task: TaskId, answer: str, *, receipt: Receipt | None = None) -> None:
+        """Note the answer in the journal, where the task asks."""
+        self._check_leads()
+        if answer not in ANSWERS:
+            raise Invalid(f"unknown answer {answer!r}: send one of {', '.join(ANSWERS)}")
+        question = open_question(self._views.model.tasks[task])
+        if question is None:
+            raise Conflict(f"task '{task}' asks nothing now")
+        await self._commit(receipt, [c.StepEnded(task, question.id, "completed", self._now_ms, answer)], None)
 
     def live_streams(self, task: TaskId) -> Mapping[str, str]:
         """What a test says that it has written."""

@@ -1,4 +1,4 @@
-"""/v1/activities: tasks by id, those below them, and cancelling one."""
+"""/v1/activities: tasks by id, those below them, cancelling one, and answering what one asks."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Any
 from starlette.responses import Response
 
 from amp.kit.durations import parse_duration
-from amp.kit.errors import AmpError, Missing
+from amp.kit.errors import AmpError, Invalid, Missing
 from amp.kit.ids import TaskId
 from amp.model.entity import Task
 from amp.model.model import Model
 from amp.plane.requests import Requests
 from amp.plane.views import Views
 from amp.server import lookup
-from amp.server.answers import as_json, raw
+from amp.server.answers import as_json, nothing, raw
+from amp.server.bodies import json_map
 from amp.server.entitlements import Right
 from amp.server.routing import Call, Route
 from amp.server.shapes.streams import streams
 from amp.server.shapes.tasks import task_summary
+from amp.tasks.question import ANSWERS
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,13 +42,14 @@ class Activities:
 
     def routes(self) -> tuple[Route, ...]:
         """What this resource answers."""
-        see = Right.SEE_ENTITY
+        see, act = Right.SEE_ENTITY, Right.INVOKE_EFFECTOR
         return (
             Route("GET", "/activities/{task}", self.show, "A task; `timeout` waits for its end", see),
             Route("GET", "/activities/{task}/children", self.children, "Tasks that it began", see),
             Route("GET", "/activities/{task}/children/recurse", self.below, "All tasks below it, by id", see),
             Route("GET", "/activities/{task}/stream/{stream}", self.stream, "What its command wrote, as text", see),
-            Route("POST", "/activities/{task}/cancel", self.cancel, "Cancel it", Right.INVOKE_EFFECTOR, change=True),
+            Route("POST", "/activities/{task}/answer", self.answer, "Answer what it asks", act, change=True),
+            Route("POST", "/activities/{task}/cancel", self.cancel, "Cancel it", act, change=True),
         )
 
     async def show(self, call: Call) -> Response:
@@ -108,6 +111,15 @@ class Activities:
         deepest = call.number("maxDepth", -1)
         found = list(_below(model, lookup.task(model, call.params["task"]), deepest))
         return as_json({each["id"]: each for each in _summaries(model, found, call, full=False)})
+
+    async def answer(self, call: Call) -> Response:
+        """Answer what a task asks about a step whose end cannot be known."""
+        task = lookup.task(self._views.model, call.params["task"])
+        answer = json_map(call).get("answer")
+        if not isinstance(answer, str):
+            raise Invalid(f"the field 'answer' is missing, or no text: send one of {', '.join(ANSWERS)}")
+        await self._requests.answer_task(task.id, answer, receipt=call.receipt_for(lambda *_: nothing()))
+        return nothing()
 
     async def cancel(self, call: Call) -> Response:
         """Cancel a task; answers whether this call did it."""

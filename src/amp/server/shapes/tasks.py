@@ -12,8 +12,10 @@ from amp.model.model import Model
 from amp.server.sensitive import masked, shown
 from amp.server.shapes import links
 from amp.server.shapes.streams import links_to, streams
+from amp.tasks.question import asked, open_question, question_about
 
 _STATUS = {"running": "In progress", "completed": "Completed", "failed": "Failed", "cancelled": "Cancelled"}
+_WAITS = "Waiting for an answer"
 _ENTITY = "org.apache.brooklyn.api.entity.Entity"
 
 
@@ -42,6 +44,11 @@ def task_summary(
         "streams": links_to(task, streams(task, live or {})),
         "links": at,
     }
+    if (asking := _asking(model, task, deep=full)) is not None:
+        answer["currentStatus"] = _WAITS
+        answer["blockingDetails"] = asked(asking)
+        if asking is not task:
+            answer["blockingTask"] = _reference(model, asking.id)
     if task.ended_ms is not None:
         answer["endTimeUtc"] = task.ended_ms
     if task.parent is not None and task.parent in model.tasks:
@@ -77,8 +84,21 @@ def _status(task: Task) -> str:
     return "Failed: interrupted" if task.status == "interrupted" else _STATUS.get(task.status, "Unknown")
 
 
+def _asking(model: Model, task: Task, *, deep: bool) -> Task | None:
+    """Answer who asks something, a task or, `deep`, the first below it; None where nobody does."""
+    if task.status != "running":
+        return None
+    if open_question(task) is not None:
+        return task
+    below = (model.tasks.get(each) for each in task.children) if deep else ()
+    found = (_asking(model, each, deep=True) for each in below if each is not None)
+    return next((each for each in found if each is not None), None)
+
+
 def _detailed(task: Task) -> str:
     lines = [_status(task)]
+    if told := asked(task):
+        lines.append(told)
     if task.ended_ms is not None:
         lines[0] += f" after {format_duration(max(0, task.ended_ms - task.submitted_ms) / 1000)}"
     if task.error:
@@ -91,6 +111,11 @@ def _detailed(task: Task) -> str:
         for again in task.resumed
     ]
     lines += [_try(step) for step in task.steps if step.kind != "pure"]
+    lines += [
+        f"what to do about step {tried.id}: {question.outcome} was answered"
+        for tried in task.steps
+        if (question := question_about(task, tried.id)) is not None and question.status == "completed"
+    ]
     return "\n".join(lines)
 
 

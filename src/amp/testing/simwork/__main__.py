@@ -19,7 +19,7 @@ from amp.testing.simwork.judge import Broken
 from amp.testing.simwork.planted import PLANTED
 from amp.testing.simwork.story import Story
 
-_SHOWN = ("segments", "terms", "commands", "resumed", "voided", "reruns", "acked", "completed")
+_SHOWN = ("segments", "terms", "commands", "resumed", "voided", "reruns", "asked", "answered", "acked", "completed")
 
 
 def main() -> int:

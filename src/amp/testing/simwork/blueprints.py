@@ -10,14 +10,15 @@ _PHASES = (
 )  # fmt: skip
 
 
-def blueprint(rng: random.Random, name: str, targets: list[str]) -> str:
-    """Write an application of one or two processes on one of the targets."""
+def blueprint(rng: random.Random, name: str, targets: list[str], *, asks: bool) -> str:
+    """Write an application of one or two processes on one of the targets. `asks`: where others fail."""
     rows = [f"name: {name}", "location:", f"  localhost: {{onbox.base.dir: {rng.choice(targets)}}}", "services:"]
     fails = rng.random() < 0.1
     shared = rng.choice(["say 2 0.3", f"say {rng.randint(1, 9)} {rng.choice([0.3, 0.8, 1.5])}"])
     for number in range(rng.choice([1, 2, 2])):
         rows += ["- type: VanillaSoftwareProcess", f"  name: {name}-{number}", "  brooklyn.config:"]
-        rows.append(f"    on-interrupt: {rng.choice(['fail', 'rerun'])}")
+        word = rng.choice(["fail", "rerun"])
+        rows.append(f"    on-interrupt: {'ask' if word == 'fail' and asks else word}")
         rows.append(f"    softwareProcess.serviceProcessIsRunningPollPeriod: {rng.choice(['2s', '5s', '20s'])}")
         rows.append("    start.timeout: 40s")
         often = {"launch": 1.0, "install": 0.8}

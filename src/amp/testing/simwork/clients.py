@@ -1,4 +1,4 @@
-"""Clients of a simulated plane: they deploy, disturb, cancel and write, and remember what they were told.
+"""Clients of a simulated plane: they deploy, disturb, cancel, write and answer, and remember what they were told.
 
 A request whose answer did not come is sent again where that is safe: under an id of the client's choice, or with a key.
 The judge is told of each answer, and of what is an excuse for work that does not come to a good end.
@@ -12,6 +12,7 @@ from typing import Any
 from amp.kit.errors import AmpError, Conflict, Fenced, Unavailable
 from amp.kit.ids import EntityId, TaskId
 from amp.plane.receipts import Receipt
+from amp.tasks.question import ANSWERS
 from amp.testing.simwork.blueprints import blueprint
 from amp.testing.simwork.judge import Judge
 from amp.testing.simwork.node import Node
@@ -31,10 +32,12 @@ class Clients:
         self._rng = world.rng
         self.busy = True
         self.waiting = 0
+        self._answers: dict[str, tuple[str, bool]] = {}
 
     def deploy(self, name: str, after: float) -> None:
         """Deploy an application some time from now; by its id, or with a key."""
-        text = blueprint(self._rng, name, self._targets)
+        asks = self._world.asks and self._world.aside.random() < 0.8
+        text = blueprint(self._rng, name, self._targets, asks=asks)
         own = name if self._rng.random() < 0.5 else None
         self.waiting += 1
         user = f"deployer of {name}"
@@ -94,6 +97,32 @@ class Clients:
 
         self.waiting += 1
         self._insist(user, request, keyed=True)
+
+    def answer(self) -> None:
+        """Answer what a task asks, now and then, and as long as there is one that asks; some with a key."""
+        aside = self._world.aside
+        self._world.after(aside.uniform(0.5, 6.0), self.answer)
+        leader, asking = self._leader(), sorted(self._judge.asking().items())
+        if leader is None or not asking:
+            return
+        task, question = aside.choice(asking)
+        # A request that is repeated with its key is the same request; without one a client may think better of it.
+        word, keyed = self._answers.get(question, (aside.choice(ANSWERS), aside.random() < 0.5))
+        if keyed:
+            self._answers[question] = word, keyed
+
+        def request(receipt: Receipt | None) -> Awaitable[Any]:
+            return leader.door.answer_task(task, word, receipt=receipt)
+
+        async def plain() -> str:
+            await request(None)
+            return word
+
+        def answered(answer: Any) -> None:
+            if isinstance(answer, str):
+                self._judge.acked(f"{word}, the answer to {question}", "answered", question, word)
+
+        leader.ask(leader.once(f"client who answers {question}", request) if keyed else plain(), answered)
 
     def _cancel(self, leader: Node, task: TaskId) -> None:
         def answered(answer: Any) -> None:

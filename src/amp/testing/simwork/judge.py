@@ -18,7 +18,8 @@ from amp.model.entity import Step, Task
 from amp.model.model import Model
 from amp.plane import codec
 from amp.store.segment import parse
-from amp.tasks.step import PURE, RERUN
+from amp.tasks.question import open_question
+from amp.tasks.step import ASK, FAIL, PURE, RERUN
 from amp.testing.simwork.node import Node
 from amp.testing.simwork.target import Begun, Target, exit_code, output
 
@@ -57,6 +58,8 @@ class Judge:
         self._task_of: dict[str, TaskId] = {}
         self._steps: dict[str, c.StepStarted] = {}
         self._tries: dict[TaskId, list[str]] = {}
+        self._asked: set[str] = set()
+        self._answers: dict[str, str] = {}  # by the try that they are about
         self._ended: dict[str, str] = {}  # how the journal says that steps ended
         self._voided: set[str] = set()
         self._recalled: dict[TaskId, int] = {}  # in which term
@@ -91,6 +94,7 @@ class Judge:
         self._in_order(changes)
 
     def _note(self, change: c.AnyChange, term: int) -> None:
+        self._hear(change)
         match change:
             case c.StepStarted() if change.kind != PURE:
                 self._steps[change.id] = change
@@ -117,6 +121,52 @@ class Judge:
                 self.count["resumed"] += 1
             case _:
                 pass
+
+    def _hear(self, change: c.AnyChange) -> None:
+        """Note what is asked and answered; nothing is asked twice, and nothing goes on without the answer."""
+        match change:
+            case c.StepStarted() if change.id.startswith("ask "):
+                if change.id in self._asked:
+                    self.fail(f"it is asked a second time: {change.id}")
+                self._asked.add(change.id)
+                self.count["asked"] += 1
+            case c.StepEnded() if change.id in self._asked:
+                self._answer(change)
+            case c.TaskEnded() if change.status == "completed" and (problem := self._not_to_be_completed(change.id)):
+                self.fail(f"task {change.id} is completed, and {problem}")
+            case _:
+                pass
+
+    def _answer(self, answered: c.StepEnded) -> None:
+        question = self._pure(answered.task, answered.id)
+        if question is None or question.status != "running":
+            return  # it was answered, or withdrawn, before: what came first holds
+        if answered.status == "completed":
+            self.count["answered"] += 1
+            self._answers[answered.id.removeprefix("ask ")] = answered.outcome
+            self._ever.add(("answered", answered.id, answered.outcome))
+
+    def would_ask(self) -> list[str]:
+        """Answer the commands that run and are asked about when they break off."""
+        return sorted(id for id in self.running if self._steps[id].on_interrupt == ASK)
+
+    def asking(self) -> dict[TaskId, str]:
+        """Answer the tasks that ask, each with its question."""
+        running = self.model.running_tasks()
+        return {task.id: asked.id for task in running if (asked := open_question(task)) is not None}
+
+    def _not_to_be_completed(self, id: TaskId) -> str | None:
+        task = self.model.tasks.get(id)
+        if task is None or task.status != "running":
+            return None
+        if (question := open_question(task)) is not None:
+            return f"nobody has answered {question.id}"
+        last = self._tries.get(id, [""])[-1]
+        return f"fail was the answer about {last}" if self._answers.get(last) == FAIL else None
+
+    def _pure(self, task: TaskId, id: str) -> Step | None:
+        known = self.model.tasks.get(task)
+        return next((step for step in known.steps if step.id == id), None) if known is not None else None
 
     def _in_order(self, changes: Sequence[c.AnyChange]) -> None:
         """A part's end is durable no later than the next one's beginning."""
@@ -189,7 +239,7 @@ class Judge:
         task = self.model.tasks[told.task]
         if first in self.running:
             self.fail(f"{_shown(task)} runs as {second} while it still runs as {first}")
-        elif told.on_interrupt != RERUN:
+        elif told.on_interrupt != RERUN and self._answers.get(first) != RERUN:
             self.fail(f"{_shown(task)} ran as {first} and runs again as {second}")
         elif not self._broke_off(first):
             self.fail(f"{_shown(task)} runs again as {second}, though nothing interrupted {first}")

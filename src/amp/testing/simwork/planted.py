@@ -117,6 +117,14 @@ async def _goes_by_the_wall(self: Shell, id: str, step: Step | None) -> Ended:
     return await _SHELL_END(self, id, step)
 
 
+def _forgets_the_question(self: Attempt, tried: str) -> str | None:
+    return None
+
+
+def _tells_nobody(self: Runner, task: TaskId | None) -> None:
+    """Keep what was answered to the journal."""
+
+
 def _always(self: Run) -> None:
     """Ask nobody."""
 
@@ -187,6 +195,13 @@ PLANTED: Mapping[str, Planted] = {
     ),
     "not-marked": Planted(
         "an act that was interrupted is not marked so", 5, {(Attempt, "_once_more"): _not_marked}
+    ),
+    "question-forgotten": Planted(
+        "that something is asked, or was answered, is forgotten at a failover", 12,
+        {(Attempt, "_question"): _forgets_the_question},
+    ),
+    "answer-unheard": Planted(
+        "who waits for an answer does not hear of it", 6, {(Runner, "heard"): _tells_nobody}
     ),
     "stream-offset": Planted(
         "a successor reads the streams on from where they are now", 15, {(Shell, "end"): _reads_on_from_now}

@@ -96,6 +96,9 @@ class Story:
             self.clients.deploy(f"app{number}", self.rng.uniform(1.0, STORM * 0.7))
         self.world.after(2.0, self.clients.write)
         self.world.after(3.0, self.clients.act)
+        self.world.after(3.5, self.clients.answer)
+        if self.world.asks:
+            self.world.after(4.0, self._raise_a_question)
         self.world.after(self.rng.uniform(2.0, 6.0), self._trouble)
         self._until(STORM)
         self._clear_up()
@@ -264,6 +267,17 @@ class Story:
         elif target.up:
             trouble.reboots.setdefault(target.name, []).append(self.world.time)
             target.reboot(self.rng.uniform(0.2, 8.0))
+
+    def _raise_a_question(self) -> None:
+        """Let a command be killed, now and then, about which it is asked then."""
+        if not self.storming:
+            return
+        aside, asking = self.world.aside, self.judge.would_ask()
+        self.world.after(aside.uniform(1.0, 6.0), self._raise_a_question)
+        if asking and aside.random() < 0.7:
+            id = aside.choice(asking)
+            self.judge.trouble.lost.add(id)
+            self.targets[self.judge.begun[id].target].lose(id)
 
     def _unreached(self, node: Node, target: str) -> None:
         """Let a node not reach a machine for a while."""

@@ -15,6 +15,8 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
+        self.aside = random.Random(~seed)  # for what is not to change the stories in which it does not come up
+        self.asks = self.aside.random() > 0.7  # whether blueprints ask in this story
         self.time = 0.0
         self.over = False
         self._order = 0
