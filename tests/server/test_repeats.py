@@ -106,6 +106,7 @@ async def with_a_question(live: LiveNode, ids: dict[str, str]) -> None:
     machine, tasks = live.world.machine, live.node.model.tasks
     (lost,) = (id for id, each in machine.standings.items() if each.standing is Standing.RUNNING)
     machine.standings[lost] = Progress(Standing.UNKNOWN, 1)
+    machine.held.clear()
     machine.news.set()
     await until(lambda: any(open_question(task) for task in tasks.values()) and live.node.machine.append is None)
     ids["asking"] = next(task.id for task in tasks.values() if open_question(task))

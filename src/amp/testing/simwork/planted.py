@@ -225,6 +225,7 @@ PLANTED: Mapping[str, Planted] = {
     "no-turns": Planted(
         "who was at work loses its turn to those who waited", 20,
         {(leader, "reserve"): _reserves_nothing, (takeover, "reserve"): _reserves_nothing},
+        first=191,
     ),
     "no-fence": Planted(
         "a leader does not raise its term on a machine", 5, {(Surroundings, "contact"): _raises_no_term}
