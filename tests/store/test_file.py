@@ -19,7 +19,7 @@ import pytest
 from amp.kit.errors import Unavailable
 from amp.store import disk
 from amp.store.file import DirectoryObjects
-from amp.store.objects import Outcome
+from amp.store.objects import ObjectInfo, Outcome
 
 
 def failing(number: int, path: str | None = None) -> Callable[..., int]:
@@ -317,6 +317,26 @@ async def test_a_hung_call_ends_in_time_and_may_still_land(tmp_path: Path, monke
     release.set()
     assert landed.wait(30)
     assert await objects.get("journal/2") == b"late"
+    await objects.close()
+
+
+async def test_a_list_of_a_long_journal_has_more_time_than_other_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = DirectoryObjects(tmp_path, timeout=0.1)
+    await objects.put("journal/1", b"x")
+    await objects.put("nodes/1", b"x")
+    real = disk.Disk.list
+
+    def slow(self: disk.Disk, folder: str, start: str, after: str = "") -> list[ObjectInfo]:
+        threading.Event().wait(0.4)
+        return real(self, folder, start, after)
+
+    monkeypatch.setattr(disk.Disk, "list", slow)
+    assert [info.key for info in await objects.list("journal/")] == ["journal/1"]
+    assert len(await objects.list("")) == 2
+    with pytest.raises(Unavailable, match=r"list nodes/ took longer than 0\.1 s"):
+        await objects.list("nodes/")
     await objects.close()
 
 

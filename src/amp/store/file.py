@@ -26,6 +26,9 @@ from amp.store.trouble import Trouble
 
 _R = TypeVar("_R")
 _THREADS = 8
+#: Lists of the journal, which may have a million objects, may take so many times as long as other calls. Who is in a
+#: hurry has a bound of its own; who deletes old segments would never come to it.
+_LONG = 12
 
 
 class DirectoryObjects:
@@ -76,20 +79,22 @@ class DirectoryObjects:
 
     async def list(self, prefix: str, after: str = "") -> list[ObjectInfo]:
         """List keys that begin with `prefix` and sort behind `after`, sorted by key. Raises: Unavailable."""
-        return await self._run(f"list {prefix}", partial(self._disk.list, *check_prefix(prefix), after))
+        times = _LONG if prefix in ("", "journal/") else 1
+        return await self._run(f"list {prefix}", partial(self._disk.list, *check_prefix(prefix), after), times=times)
 
     async def close(self) -> None:
         """Let the threads go; those that hang are left to themselves."""
         self._threads.shutdown(wait=False)
 
-    async def _run(self, what: str, call: Callable[[], _R], *, write: bool = False) -> _R:
+    async def _run(self, what: str, call: Callable[[], _R], *, write: bool = False, times: int = 1) -> _R:
+        limit = self._timeout * times
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(limit):
                 await self._free.acquire()
                 result = await asyncio.wrap_future(self._submit(call))
         except TimeoutError:
             reason = (
-                f"{self.name}: {what} took longer than {self._timeout:g} s: "
+                f"{self.name}: {what} took longer than {limit:g} s: "
                 "is the disk overloaded, or the mount hung (its server down)?"
             )
         except OSError as error:

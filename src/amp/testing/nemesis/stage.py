@@ -23,7 +23,7 @@ from amp.testing.nemesis.proxy import Proxy, proxied
 from amp.testing.nemesis.servers import Server
 from amp.testing.servers import S3Server, running
 
-_ROOM = "size=1g"  # of memory, and only what is used of it
+_ROOM = "size=4g"  # of memory, and only what is used of it: an hour makes 260,000 objects, of 4 KiB at least each
 
 
 class Disk:
