@@ -15,7 +15,7 @@ services:
 - type: org.apache.brooklyn.entity.software.base.VanillaSoftwareProcess
   id: talker
   brooklyn.config:
-    install.command: i=0; while [ $i -lt {LINES} ]; do echo "line $i"; i=$((i+1)); done
+    customize.command: i=0; while [ $i -lt {LINES} ]; do echo "line $i"; i=$((i+1)); done
     launch.command: sleep 1000 & echo $! > $PID_FILE
 """
 
