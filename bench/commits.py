@@ -81,7 +81,7 @@ async def joined(objects: Objects, name: str, plane: str = "bench") -> AsyncIter
     )  # fmt: skip
     node = PlaneNode(
         Machine(identity, lambda: nonce(system_entropy)), objects, clock,
-        persist_mode=PersistMode.AUTO, persist_period=1.0, plane_name=None,
+        persist_mode=PersistMode.AUTO, persist_period=1.0,
     )  # fmt: skip
     node.make_leader = lambda term: Leader(
         node.journaling, node, standard_registry(), clock, system_entropy, NodeId(name), Term(term)
