@@ -89,6 +89,8 @@ def run(
     used = processor(pid) - before if pid else 0.0
     seen: dict[str, Any] = json.loads(done.stdout)
     total = sum(seen["statuses"].values())
+    if not seen["rate"]:
+        raise SystemExit(f"{asks[0]}: nothing was answered: {seen['statuses']}; {done.stderr[-500:]}")
     return Outcome(seen["rate"], seen["p50_ms"], seen["p99_ms"], seen["statuses"], used / max(1, total), seen["share"])
 
 
@@ -99,6 +101,7 @@ class _Client(asyncio.Protocol):
         self._load, self._next = load, first
         self._buffer = bytearray()
         self._left = -1  # bytes of the body still to come; -1: the head is not complete
+        self._tail: bytes | None = None  # the last bytes of a body that comes in chunks
         self._status, self._sent_at = "", 0.0
         self.done = asyncio.get_running_loop().create_future()
 
@@ -117,7 +120,9 @@ class _Client(asyncio.Protocol):
         self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
 
     def data_received(self, data: bytes) -> None:
-        if self._left < 0:
+        if self._tail is not None:
+            self._chunked(data)
+        elif self._left < 0:
             self._buffer += data
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
@@ -129,6 +134,11 @@ class _Client(asyncio.Protocol):
                 length = int(head[at + 15 :].split(b"\r\n", 1)[0])
             elif self._status in ("204", "304"):
                 length = 0
+            elif b"transfer-encoding: chunked" in head:
+                rest, self._tail = bytes(self._buffer[end + 4 :]), b""
+                self._buffer.clear()
+                self._chunked(rest)
+                return
             else:
                 raise ValueError(f"an answer without a length: {head!r}")
             self._left = length - (len(self._buffer) - end - 4)
@@ -136,11 +146,20 @@ class _Client(asyncio.Protocol):
         else:
             self._left -= len(data)
         if self._left == 0:
-            self._left = -1
-            if self._load.note(self._status, self._sent_at):
-                self._send()
-            else:
-                self._end()
+            self._answered()
+
+    def _chunked(self, data: bytes) -> None:
+        # Whole answers are JSON in one line, so nothing in them looks like the last chunk.
+        self._tail = ((self._tail or b"") + data)[-5:]
+        if self._tail == b"0\r\n\r\n":
+            self._answered()
+
+    def _answered(self) -> None:
+        self._left, self._tail = -1, None
+        if self._load.note(self._status, self._sent_at):
+            self._send()
+        else:
+            self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
