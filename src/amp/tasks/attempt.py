@@ -19,7 +19,8 @@ from amp.tasks.step import ASK, DONE, PURE, RERUN, RUNNING, VOID, Act, Ended, Fa
 from amp.tasks.task import CANCELLED, COMPLETED, FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
-    from amp.tasks.run import Office, Run
+    from amp.tasks.office import Office
+    from amp.tasks.run import Run
 
 #: How often an act whose end is unknown each time is tried in all, where it may be tried again.
 _TRIES = 3

@@ -21,7 +21,8 @@ from amp.kit.ids import EntityId, Entropy, NodeId, TaskId, Term, random_id
 from amp.model.changes import AnyChange, TaskStarted
 from amp.model.entity import Task
 from amp.model.model import Model
-from amp.tasks.run import Body, Live, Office, Pending, Run, acts_under_way
+from amp.tasks.office import Live, Office, Pending, acts_under_way
+from amp.tasks.run import Body, Run
 from amp.tasks.task import Order, Recorder, order_of
 
 __all__ = ["Body", "Run", "Runner", "Whole"]
