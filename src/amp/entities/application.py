@@ -49,8 +49,7 @@ class Parent:
         """Stop all children; an application is forgotten then. Raises: AmpError."""
         await self.stop_children()
         if self._entity().is_application:
-            await self._run.have_to_itself(each.id for each in self._around.model().descendants(self._id))
-            self._run.at_end += removal(self._around.model(), self._id)
+            await forget(self._around, self._run, self._id)
         else:
             self._run.at_end += self._changes({state.PROBLEMS: {}, **self._meant("STOPPED")})
 
@@ -120,7 +119,13 @@ class Parent:
         await self._run.commit(self._changes(updates))
 
 
-def removal(model: Model, entity: EntityId) -> list[AnyChange]:
+async def forget(around: Surroundings, run: Run, entity: EntityId) -> None:
+    """Let an entity, with all below it, be forgotten with the end of this task, once nothing else runs on them."""
+    await run.have_to_itself(each.id for each in around.model().descendants(entity))
+    run.at_end += _removal(around.model(), entity)
+
+
+def _removal(model: Model, entity: EntityId) -> list[AnyChange]:
     """Answer Changes that forget an entity, all below it, and the places that nobody else is at. Pure."""
     here = Counter(place for each in model.descendants(entity) for place in each.locations)
     unused = (place for place, count in here.items() if model.guests[place] == count)

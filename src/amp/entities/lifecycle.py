@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from amp.blueprint.coercion import coerce_parameter
-from amp.entities import types
-from amp.entities.application import Parent, removal
+from amp.entities import application, types
+from amp.entities.application import Parent
 from amp.entities.software import Software
 from amp.entities.surroundings import Surroundings
 from amp.kit.errors import Invalid, Missing
@@ -90,8 +90,7 @@ def _forget(around: Surroundings, order: Order) -> Body:
                 await run.step(stop, lambda part: Parent(around, part, parts).stop_children())
             else:
                 await run.step(stop, body(around, stop))
-        await run.have_to_itself(each.id for each in around.model().descendants(entity.id))
-        run.at_end += removal(around.model(), entity.id)
+        await application.forget(around, run, entity.id)
 
     return run
 

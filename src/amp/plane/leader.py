@@ -167,17 +167,19 @@ class Leader:
         model = self._views.model
         polled: list[EntityId] = []
         parents: set[EntityId | None] = set()
+        removed = False
         for each in changes:
             if isinstance(each, c.SensorsSet | c.PlaneReset):
                 self._unswept.set()
             if isinstance(each, c.StepEnded) and self._runner is not None:
                 self._runner.heard(each.task)
+            removed = removed or isinstance(each, c.EntityRemoved)
             polled += _maybe_polled(model, each)
             parents.add(_parent_of(model, each))
         for id in polled:
             self._feeds.watch(id, self._period(model, id))
         self._settle(id for id in parents if id is not None)
-        if self._runner is not None and any(isinstance(each, c.EntityRemoved) for each in changes):
+        if removed and self._runner is not None:
             self._runner.cancel_gone()
 
     async def _sweeping(self) -> None:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from amp.kit.clock import Clock
-from amp.kit.errors import Fenced
+from amp.kit.errors import AmpError, Fenced
 from amp.kit.ids import Entropy, NodeId, TaskId, Term, random_id
 from amp.model.changes import AnyChange, TaskStarted
 from amp.model.entity import Task
 from amp.model.model import Model
 from amp.tasks.step import Act
 from amp.tasks.task import Order, Recorder
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What all runs of one leader share. `later`: does something beside them; `ended`: is told of each end.
+    """What all runs of one leader share. `ended`: is told of each end.
 
     `spawn`: begins work that ends with this office; None where that has ended.
     """
@@ -94,10 +97,13 @@ class Office:
     node: NodeId
     term: Term
     model: Callable[[], Model]
-    later: Callable[[Callable[[], Awaitable[None]]], None]
     ended: Callable[[TaskId], None]
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
     live: dict[TaskId, Live] = field(default_factory=dict)
+
+    def later(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something beside what runs; it is only tidying up, and its failure fails nothing."""
+        self.spawn(_quietly(act), "tidy up")
 
     async def recall(self, tasks: Sequence[TaskId]) -> None:
         """Cancel these, what they are parts of with them, and wait until they have ended.
@@ -159,6 +165,13 @@ class Office:
             user=order.user,
             work=dict(order.work),
         )
+
+
+async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await act()
+    except AmpError as error:
+        _LOG.warning("could not tidy up: %s", error.message)
 
 
 def acts_under_way(model: Model, task: Task) -> set[TaskId]:

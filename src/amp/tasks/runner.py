@@ -60,7 +60,7 @@ class Runner:
     ) -> None:
         self._entropy = entropy
         self._group = group
-        self._office = Office(recorder, clock, entropy, node, term, model, self._later, ended, self._spawn)
+        self._office = Office(recorder, clock, entropy, node, term, model, ended, self._spawn)
         self._live = self._office.live
         self._reserve = reserve
         self._sleep = sleep
@@ -207,9 +207,6 @@ class Runner:
             _LOG.info("task %s (%s) goes on: this node may act again", task.id, task.name)
             self.resume(task, parked[task.id])
 
-    def _later(self, act: Callable[[], Awaitable[None]]) -> None:
-        self._spawn(_quietly(act), "tidy up")
-
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None] | None:
         """Begin work of this office; None when that has ended meanwhile: whoever leads next goes on with it."""
         try:
@@ -217,10 +214,3 @@ class Runner:
         except RuntimeError:
             work.close()
             return None
-
-
-async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await act()
-    except AmpError as error:
-        _LOG.warning("could not tidy up: %s", error.message)
