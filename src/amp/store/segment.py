@@ -209,7 +209,9 @@ def unseal(data: bytes, key: str, kind: type[S]) -> tuple[S, bytes, str]:
     rest = memoryview(data)[_PREFIX:]
     found = hashlib.sha256(rest).hexdigest()
     if stated != found:
-        raise Damaged(key, f"its content has the hash {found[:12]}..., but it says {stated[:12]}...")
+        # Most often the beginnings tell them apart; where the line itself is damaged further on, only the whole does.
+        a, b = (found, stated) if found[:12] == stated[:12] else (f"{found[:12]}...", f"{stated[:12]}...")
+        raise Damaged(key, f"its content has the hash {a}, but it says {b}")
     end = data.find(b"\n", _PREFIX)
     if end < 0:
         raise Damaged(key, "it has no header line")
