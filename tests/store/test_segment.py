@@ -115,3 +115,13 @@ def test_what_does_not_follow_is_named(segment: Segment, before: Position | None
 def test_what_follows_is_taken(kind: str) -> None:
     check_follows(made(2, kind=kind, prev=FIRST.hash), AFTER, "p")
     check_follows(made(2, kind="elect", prev=FIRST.hash, term=2, node="m"), AFTER, "p")
+
+
+@pytest.mark.parametrize("at", [8, 60])
+def test_two_hashes_that_differ_are_shown_so_that_one_sees_it(at: int) -> None:
+    data, _ = build(header(), b"")
+    with pytest.raises(Damaged) as caught:
+        parse(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], 1)
+    found, _, stated = str(caught.value).partition("has the hash ")[2].partition(", but it says ")
+    assert stated
+    assert found != stated
